@@ -1,0 +1,1 @@
+"""A simulated shop that writes its events, faults included, and the truth about them."""

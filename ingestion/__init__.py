@@ -1,0 +1,1 @@
+"""Ingestion: stream and files to raw tables, each record accounted for exactly once."""

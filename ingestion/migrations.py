@@ -1,0 +1,45 @@
+"""Numbered SQL files that build the warehouse's raw and ops schemas.
+
+Guarantee: each runs once, in order, in its own transaction; two processes at once run them once; a file that
+changed after it ran is an error.
+"""
+
+import hashlib
+from pathlib import Path
+
+from mercato.errors import MercatoError
+from mercato.postgres import Connection
+
+FOLDER = Path(__file__).parent / "sql" / "migrations"
+LOCK = 7_305_115_241  # any number that nothing else in this database uses
+
+
+def migrate(connection: Connection) -> list[str]:
+    """Apply what is missing; returns the names applied. The connection must be in autocommit mode.
+
+    Raises:
+        MercatoError: an applied migration's file has changed or is gone.
+    """
+    applied = []
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+        connection.execute(
+            "create table if not exists public.mercato_migrations "
+            "(name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
+        )
+        done = dict(connection.execute("select name, sha256 from public.mercato_migrations").fetchall())
+        files = {path.name: path.read_bytes() for path in sorted(FOLDER.glob("*.sql"))}
+        for name, digest in done.items():
+            if name not in files or hashlib.sha256(files[name]).hexdigest() != digest:
+                raise MercatoError(
+                    f"migration {name} ran here in another form than this version has",
+                    "check out the version that made this warehouse, or start a new one (`make clean`)",
+                )
+        for name in sorted(set(files) - set(done)):
+            connection.execute(files[name])
+            connection.execute(
+                "insert into public.mercato_migrations (name, sha256) values (%s, %s)",
+                [name, hashlib.sha256(files[name]).hexdigest()],
+            )
+            applied.append(name)
+    return applied

@@ -1,0 +1,1 @@
+"""Subcommands: each wires settings, services and parts together, and prints."""

@@ -1,0 +1,60 @@
+"""Connections to Postgres. The one module that imports the driver.
+
+Guarantee: a server that is away is `ServiceUnavailable` with the cure, never a driver's traceback.
+"""
+
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import Connection, errors, sql
+
+from mercato.errors import ServiceUnavailable
+
+__all__ = ["BadInput", "Connection", "Endpoint", "Gone", "connect", "sql"]
+
+#: The server refused a value of ours (bad JSON, bad encoding, too deep): the row is bad, not the connection.
+BadInput = (errors.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
+#: The server went away or was restarted in the middle: nothing of the open transaction is stored.
+Gone = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address of a database, password hidden from repr."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+    sslmode: str = "prefer"
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}:{self.port}/{self.database}"
+
+
+def connect(endpoint: Endpoint, *, autocommit: bool = False, application: str = "mercato") -> Connection:
+    """Open a connection in UTC.
+
+    Raises:
+        ServiceUnavailable: the server is away, or refuses the user, password or database.
+    """
+    try:
+        return psycopg.connect(
+            host=endpoint.host,
+            port=endpoint.port,
+            dbname=endpoint.database,
+            user=endpoint.user,
+            password=endpoint.password,
+            sslmode=endpoint.sslmode,
+            autocommit=autocommit,
+            application_name=application,
+            connect_timeout=10,
+            options="-c timezone=UTC",
+        )
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ServiceUnavailable(
+            f"Postgres at {endpoint} doesn't let us in: {reason}",
+            "`mercato up` starts the local one; an outside one is named by MERCATO_WAREHOUSE__*",
+        ) from None

@@ -1,0 +1,35 @@
+"""Secrets of the local services: generated at first use, one file each, mode 0600, never printed."""
+
+import os
+import secrets
+from pathlib import Path
+
+from mercato.errors import MercatoError
+
+
+def secret(home: Path, name: str, *, size: int = 24) -> str:
+    """Return the secret of this name, generating it if there is none (URL-safe, `size` random bytes)."""
+    path = home / "secrets" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        value = path.read_text("ascii").strip()
+        if not value:
+            raise MercatoError(f"the secret {path} is empty", "`make clean`, then start again") from None
+        return value
+    value = secrets.token_urlsafe(size)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(value)
+    return value
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that holds a secret: mode 0600 from its first byte, replaced as a whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
