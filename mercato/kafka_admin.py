@@ -41,6 +41,10 @@ class Admin:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self._client.close()
 
     def topic(self, name: str) -> Topic | None:
@@ -69,8 +73,9 @@ class Admin:
             return found
         raise MercatoError(f"topic {name} was created but the broker doesn't show it", "try again")
 
-    def end_offsets(self, topic: Topic) -> dict[int, int]:
-        """Partition to the offset that its next record will get."""
+    def latest_offsets(self, topic: Topic) -> dict[int, int]:
+        """Partition to its end as ListOffsets tells it. The local broker tells the second record of its last
+        batch instead, so this is a lower bound: `ingestion.stream.end_offsets` reads on from it."""
         return self._offsets(topic, OffsetSpec.LATEST)
 
     def start_offsets(self, topic: Topic) -> dict[int, int]:

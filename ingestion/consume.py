@@ -1,0 +1,114 @@
+"""The consumer: stream to warehouse until stopped, or until nothing is left.
+
+Guarantee: each record of the topic is booked exactly once, whoever is killed whenever. Positions live in
+the warehouse and move in the transaction that writes the rows; the broker's own group offsets are not used.
+Where Postgres or the broker is away it says so, waits, and goes on.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Event
+
+from ingestion import warehouse
+from ingestion.batch import Batch
+from ingestion.stream import End, Stream
+from ingestion.warehouse import Written
+from mercato.errors import Fenced, ServiceUnavailable
+from mercato.kafka_admin import Admin
+from mercato.postgres import Connection, Endpoint, Gone, connect
+from mercato.settings import Settings
+
+LONGEST_WAIT = 10.0  # seconds between two tries while a service is away
+
+
+@dataclass(slots=True)
+class Consumer:
+    """One worker. `on_batch` hears of each committed batch, `on_trouble` of each reason to wait."""
+
+    settings: Settings
+    endpoint: Endpoint
+    bootstrap_servers: str
+    until_empty: bool = False
+    on_batch: Callable[[Written], None] = lambda _: None
+    on_trouble: Callable[[str], None] = lambda _: None
+    stop: Event = field(default_factory=Event)
+    _progress: bool = False
+
+    def run(self) -> None:
+        """Load until `stop` is set, or, with `until_empty`, all that was there at the start is loaded.
+
+        Raises:
+            ServiceUnavailable: Postgres or the broker is away from the first; later it is waited for.
+            PositionLost: the broker deleted records before they were loaded.
+        """
+        connect(self.endpoint).close()
+        Admin(self.bootstrap_servers).close()
+
+        failures = 0
+        while not self.stop.is_set():
+            self._progress = False
+            try:
+                return self._session()
+            except (ServiceUnavailable, Fenced, *Gone) as error:
+                failures = 0 if self._progress else failures + 1
+                self.on_trouble(str(error).strip().splitlines()[0])
+                self.stop.wait(min(LONGEST_WAIT, 0.1 * 2**failures))
+
+    def _session(self) -> None:
+        """Connect to both sides and load until done or something breaks."""
+        with (
+            connect(self.endpoint, autocommit=True, application="mercato consume") as connection,
+            Admin(self.bootstrap_servers) as admin,
+        ):
+            stream = Stream(self.bootstrap_servers, self.settings.kafka.group, self.settings.kafka.topic, admin)
+            try:
+                self._load(connection, stream)
+            finally:
+                stream.close()
+
+    def _load(self, connection: Connection, stream: Stream) -> None:
+        """Read and write batches until done."""
+        uid, partitions = stream.topic.topic_id, list(stream.topic.partitions)
+        goal = stream.end_offsets() if self.until_empty else None
+        start = stream.take_all if self.until_empty else stream.subscribe
+        start(lambda numbers: warehouse.positions(connection, stream.source, uid, numbers))
+        while not self.stop.is_set():
+            batch = self._fill(stream)
+            if batch is not None and batch.ranges:
+                if not stream.same_topic():
+                    raise ServiceUnavailable(f"{stream.source} was made anew", "none: its positions are read")
+                self.on_batch(warehouse.write_batch(connection, batch))
+                self._progress = True
+                if stream.assigned is not None:
+                    stream.assigned.update({number: span.next for number, span in batch.ranges.items()})
+            elif goal is not None:
+                reached = warehouse.positions(connection, stream.source, uid, partitions)
+                if all(reached[number] >= end for number, end in goal.items()):
+                    return
+
+    def _fill(self, stream: Stream) -> Batch | None:
+        """Collect a batch: closed by rows, bytes or time since its first record, or by a change of partitions."""
+        limits = self.settings.ingestion
+        batch: Batch | None = None
+        deadline = time.monotonic() + limits.batch_seconds
+        while time.monotonic() < deadline and not self.stop.is_set():
+            read = stream.read(min(1_000, limits.batch_rows), min(0.05, limits.batch_seconds))
+            if stream.assigned is None:
+                return None  # partitions were taken away: what was read is somebody else's to load
+            if batch is None:
+                batch = Batch(stream.source, stream.topic.topic_id, dict(stream.assigned), limits.max_record_bytes)
+            elif batch.positions != stream.assigned:
+                return None  # a rebalance in the middle: read again from the positions
+            now = datetime.now(UTC)
+            for item in read:
+                if isinstance(item, End):
+                    batch.reach(item.partition, item.position)
+                else:
+                    batch.add(item.partition, item.position, item.value, now)
+            if batch.records >= limits.batch_rows or batch.size >= limits.batch_bytes:
+                break
+            if self.until_empty and not read and batch.ranges:
+                break
+        return batch

@@ -1,0 +1,116 @@
+-- name: read_positions
+-- Waits for a transaction of another worker that is moving them, so a zombie's last write is seen.
+select partition, next_position
+from ops.positions
+where source = %(source)s and source_uid = %(source_uid)s and partition = any(%(partitions)s)
+for update;
+
+-- name: new_positions
+insert into ops.positions (source, source_uid, partition, next_position)
+select %(source)s, %(source_uid)s, unnest(%(partitions)s::integer[]), 0
+on conflict do nothing;
+
+-- name: move_positions
+-- Compare and set: a row whose position is not the expected one is not updated, and the caller rolls back.
+update ops.positions as p
+set next_position = moved.next_position, updated_at = now()
+from unnest(%(partitions)s::integer[], %(expected)s::bigint[], %(next)s::bigint[])
+    as moved (partition, expected, next_position)
+where p.source = %(source)s and p.source_uid = %(source_uid)s
+    and p.partition = moved.partition and p.next_position = moved.expected;
+
+-- name: next_batch
+select nextval('ops.batch_id_seq');
+
+-- name: create_incoming
+create temporary table if not exists incoming (
+    ordinal integer, message_id text, type text, event text, user_id text, anonymous_id text,
+    timestamp timestamptz, sent_at timestamptz, received_at timestamptz,
+    context text, properties text, traits text, partition integer, position bigint
+) on commit delete rows;
+
+-- name: copy_incoming
+copy incoming from stdin;
+
+-- name: insert_events
+-- In order of the id, so that two workers with the same ids wait for each other instead of dead-locking;
+-- of two with the same id the earlier one wins.
+with fresh as (
+    insert into raw.events (
+        message_id, type, event, user_id, anonymous_id, timestamp, sent_at, received_at,
+        context, properties, traits, source, source_uid, partition, position, batch_id
+    )
+    select
+        message_id, type, event, user_id, anonymous_id, timestamp, sent_at, received_at,
+        context::jsonb, properties::jsonb, traits::jsonb,
+        %(source)s, %(source_uid)s, partition, position, %(batch_id)s
+    from incoming
+    order by message_id, ordinal
+    on conflict (message_id) do nothing
+    returning partition
+)
+select partition, count(*) from fresh group by partition;
+
+-- name: take_unstorable
+-- Only after the server refused a value of the batch: which rows, and why.
+delete from incoming
+where not pg_input_is_valid(context, 'jsonb') or not pg_input_is_valid(properties, 'jsonb')
+    or not pg_input_is_valid(traits, 'jsonb')
+returning partition, position, coalesce(
+    (pg_input_error_info(context, 'jsonb')).message,
+    (pg_input_error_info(properties, 'jsonb')).message,
+    (pg_input_error_info(traits, 'jsonb')).message
+);
+
+-- name: insert_quarantine
+insert into raw.quarantine (
+    reason, detail, raw, source, source_uid, partition, position, contract_version, batch_id
+) values (
+    %(reason)s, %(detail)s, %(raw)s, %(source)s, %(source_uid)s, %(partition)s, %(position)s,
+    %(contract_version)s, %(batch_id)s
+);
+
+-- name: insert_ledger
+insert into ops.ledger (
+    batch_id, source, source_uid, partition, first_position, last_position,
+    received, loaded, duplicate, quarantined, control, bytes
+) values (
+    %(batch_id)s, %(source)s, %(source_uid)s, %(partition)s, %(first)s, %(last)s,
+    %(received)s, %(loaded)s, %(duplicate)s, %(quarantined)s, %(control)s, %(bytes)s
+);
+
+-- name: ledger_totals
+-- One row a source and partition. covered: positions between the first and the last one booked.
+select
+    l.source, l.source_uid, l.partition,
+    sum(l.received)::bigint, sum(l.loaded)::bigint, sum(l.duplicate)::bigint, sum(l.quarantined)::bigint,
+    sum(l.control)::bigint, (max(l.last_position) - min(l.first_position) + 1)::bigint as covered,
+    min(l.first_position), max(l.last_position) + 1 as next_position, p.next_position as stored_position
+from ops.ledger as l
+left join ops.positions as p using (source, source_uid, partition)
+group by l.source, l.source_uid, l.partition, p.next_position
+order by 1, 2, 3;
+
+-- name: ledger_against_rows
+-- Batches whose rows are not those that the ledger booked.
+with stored as (
+    select batch_id, partition, count(*) as rows from raw.events group by 1, 2
+), kept as (
+    select batch_id, partition, count(*) as rows from raw.quarantine group by 1, 2
+)
+select
+    l.source, l.partition, l.first_position, l.last_position,
+    l.loaded, coalesce(stored.rows, 0), l.quarantined, coalesce(kept.rows, 0)
+from ops.ledger as l
+left join stored using (batch_id, partition)
+left join kept using (batch_id, partition)
+where l.loaded <> coalesce(stored.rows, 0) or l.quarantined <> coalesce(kept.rows, 0)
+order by 1, 2, 3;
+
+-- name: rows_without_ledger
+select 'raw.events', count(*) from raw.events where batch_id not in (select batch_id from ops.ledger)
+union all
+select 'raw.quarantine', count(*) from raw.quarantine where batch_id not in (select batch_id from ops.ledger);
+
+-- name: quarantine_by_reason
+select reason, count(*) from raw.quarantine group by reason order by reason;

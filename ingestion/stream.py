@@ -1,0 +1,163 @@
+"""Reads a Kafka topic. The one module that consumes; positions come from the caller, never from the broker.
+
+Guarantee: records are those of the topic with the id it was opened with. `same_topic` tells whether that
+topic still stands, asked after reading and before writing, so records of a topic that was made anew under
+the same name are never booked to the old one.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from mercato.errors import MercatoError, PositionLost, ServiceUnavailable
+from mercato.kafka_admin import Admin, Topic
+
+PATIENCE = 10.0  # seconds
+#: Given the partitions that the group assigned to us, where each continues.
+Positions = Callable[[list[int]], dict[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The partition holds nothing before this position that was not read."""
+
+    partition: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: where it lay and its bytes (None for a tombstone)."""
+
+    partition: int
+    position: int
+    value: bytes | None
+
+
+class Stream:
+    """A member of the consumer group on one topic."""
+
+    def __init__(self, bootstrap_servers: str, group: str, topic: str, admin: Admin) -> None:
+        self._admin = admin
+        found = admin.topic(topic)
+        if found is None:
+            raise MercatoError(f"there is no topic {topic}", "`mercato up` makes it, or set MERCATO_KAFKA__TOPIC")
+        self.topic: Topic = found
+        self.source = f"kafka:{topic}"
+        self.assigned: dict[int, int] | None = None
+        self._servers = bootstrap_servers
+        self._consumer = _consumer(bootstrap_servers, f"{group}-{found.topic_id}")
+
+    def take_all(self, positions: Positions) -> None:
+        """Read every partition, without the seconds that joining a group takes; writes are fenced all the same."""
+        at = positions(list(self.topic.partitions))
+        self._check_still_there(at)
+        self.assigned = at
+        self._consumer.assign([TopicPartition(self.topic.name, number, at[number]) for number in at])
+
+    def subscribe(self, positions: Positions) -> None:
+        """Join the group; at each assignment `positions` says where to start."""
+
+        def assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            at = positions([part.partition for part in partitions])
+            self._check_still_there(at)
+            self.assigned = at
+            consumer.assign([TopicPartition(self.topic.name, number, at[number]) for number in at])
+
+        def revoke(consumer: Consumer, _: list[TopicPartition]) -> None:
+            self.assigned = None
+            consumer.unassign()
+
+        self._consumer.subscribe([self.topic.name], on_assign=assign, on_revoke=revoke, on_lost=revoke)
+
+    def read(self, most: int, seconds: float) -> list[Record | End]:
+        """What has come, waiting at most `seconds` for it.
+
+        Raises:
+            PositionLost: the broker no longer has the next record.
+            ServiceUnavailable: the broker is away, or the topic is gone.
+        """
+        try:
+            messages = self._consumer.consume(most, timeout=seconds)
+        except KafkaException as error:
+            raise ServiceUnavailable(f"the Kafka broker is away: {error}", "none: tried again") from None
+        return [self._record(message) for message in messages]
+
+    def same_topic(self) -> bool:
+        """Whether the topic still is the one that was opened."""
+        return self._admin.topic(self.topic.name) == self.topic
+
+    def end_offsets(self) -> dict[int, int]:
+        """Where each partition ends now."""
+        return end_offsets(self._servers, self._admin, self.topic)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _record(self, message: Message) -> Record | End:
+        error, partition, offset = message.error(), message.partition(), message.offset()
+        if error is None and partition is not None and offset is not None:
+            value = message.value()
+            return Record(partition, offset, value.encode() if isinstance(value, str) else value)
+        if error is not None and error.code() == KafkaError._PARTITION_EOF and partition is not None and offset is not None:
+            return End(partition, offset)
+        if error is not None and error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            raise ServiceUnavailable(f"{self.topic.name}: {error.str()}", "none: positions are read again")
+        raise ServiceUnavailable(f"{self.topic.name}: {error}", "none: tried again")
+
+    def _check_still_there(self, positions: dict[int, int]) -> None:
+        start, end = self._admin.start_offsets(self.topic), self.end_offsets()
+        for partition, position in positions.items():
+            if not start[partition] <= position <= end[partition]:
+                raise PositionLost(
+                    f"{self.topic.name} partition {partition}: the next record to load is {position}, the broker "
+                    f"has {start[partition]} to {end[partition] - 1}",
+                    "the broker deleted records before they were loaded: raise its retention, restore the topic, "
+                    "or accept the loss by moving next_position in ops.positions",
+                )
+
+
+def end_offsets(bootstrap_servers: str, admin: Admin, topic: Topic) -> dict[int, int]:
+    """Partition to the offset that its next record will get, as a reader finds it.
+
+    Raises:
+        ServiceUnavailable: the broker doesn't tell within `PATIENCE` seconds.
+    """
+    ends: dict[int, int] = {}
+    latest = admin.latest_offsets(topic)
+    consumer = _consumer(bootstrap_servers, "mercato-end-offsets")
+    try:
+        consumer.assign([TopicPartition(topic.name, number, offset) for number, offset in latest.items()])
+        deadline = time.monotonic() + PATIENCE
+        while len(ends) < len(latest):
+            if time.monotonic() > deadline:
+                raise ServiceUnavailable(f"the broker doesn't tell where {topic.name} ends", "`mercato status`")
+            for message in consumer.consume(1_000, timeout=0.1):
+                error, partition, offset = message.error(), message.partition(), message.offset()
+                if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                    ends[partition or 0] = offset or 0
+    finally:
+        consumer.close()
+    return ends
+
+
+def _consumer(bootstrap_servers: str, group: str) -> Consumer:
+    logger = logging.getLogger("mercato.librdkafka")
+    logger.setLevel(logging.CRITICAL)  # it reports each retry of a connection; we say "away" once
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "enable.partition.eof": True,
+            "session.timeout.ms": 10_000,
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 20,
+        },
+        logger=logger,
+    )

@@ -1,0 +1,114 @@
+"""Real services for the tests: one Postgres and one broker a run, a fresh database and topic a test.
+
+They live in a folder of their own below .mercato/, so a developer's services and data are never touched.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ingestion.migrations import migrate
+from mercato import postgres as driver
+from mercato.kafka_admin import Admin
+from mercato.postgres import Connection
+from mercato.services import broker, endpoints, postgres, process
+from mercato.settings import PREFIX, ROOT, Kafka, Settings, Warehouse
+
+TEMPLATE = "template_warehouse"
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Settings]:
+    """Settings of local services that run for the whole session, outside settings ignored."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+    home = ROOT / ".mercato" / f"test-{os.getpid()}"
+    settings = Settings(home=home, _env_file=None)
+    with process.exclusive(home):
+        postgres.start(settings)
+        broker.start(settings)
+    with _superuser(settings) as connection:
+        connection.execute(f"create database {TEMPLATE} owner mercato")
+    with driver.connect(postgres.endpoint(settings, database=TEMPLATE), autocommit=True) as connection:
+        migrate(connection)
+    yield settings
+    broker.stop(settings)
+    postgres.stop(settings)
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def settings(services: Settings) -> Iterator[Settings]:
+    """Settings with an empty, migrated warehouse and an empty topic of three partitions."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with _superuser(services) as connection:
+        connection.execute(f"create database {name} owner mercato template {TEMPLATE}")
+    local = postgres.endpoint(services, database=name)
+    yield services.model_copy(
+        update={
+            "warehouse": Warehouse(
+                host=local.host, port=local.port, database=name, password=local.password, sslmode="disable"
+            ),
+            "kafka": Kafka(bootstrap_servers=broker.bootstrap_servers(services), topic=name),
+        }
+    )
+    with _superuser(services) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def topic(settings: Settings) -> str:
+    """Name of the settings' topic, created."""
+    with Admin(endpoints.kafka(settings)) as admin:
+        return admin.ensure_topic(settings.kafka.topic, settings.kafka.partitions).name
+
+
+@pytest.fixture
+def warehouse(settings: Settings) -> Iterator[Connection]:
+    """A connection to the settings' warehouse, in autocommit mode."""
+    with driver.connect(endpoints.warehouse(settings), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for commands in processes of their own."""
+    return {
+        **os.environ,
+        **endpoints.environment(settings),
+        "MERCATO_HOME": str(settings.home),
+        "MERCATO_KAFKA__BOOTSTRAP_SERVERS": endpoints.kafka(settings),
+        "MERCATO_KAFKA__TOPIC": settings.kafka.topic,
+    }
+
+
+@pytest.fixture
+def mercato(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the real command: `mercato("verify", "--json")`; its exit code, stdout and stderr come back."""
+
+    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("mercato")), *words],
+            env={**environment, **more}, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data beside the checkout; skips where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the real data of ../shared/data is absent")
+    return SHARED
+
+
+def _superuser(settings: Settings) -> Connection:
+    return driver.connect(postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER), autocommit=True)
