@@ -1,0 +1,134 @@
+"""Run one layer of the dbt project, by the dbt of this environment, in a process of its own.
+
+Guarantee: what `dbt_results` calls failed is an error. Two runs of this checkout never overlap: the lock is
+held by dbt's process too, so it outlives a killed caller; and dbt is told to stop when its caller dies.
+Run alone: `mercato transform --layer staging`.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mercato import postgres
+from mercato.errors import ServiceUnavailable
+from mercato.services import endpoints
+from mercato.services.dbt_results import Layer, judge
+from mercato.settings import ROOT, Settings
+
+LAYERS = ("staging", "intermediate", "marts", "reports")
+PROJECT = ROOT / "dbt_project"
+#: Seconds to wait for another run of this checkout to end.
+LOCK_SECONDS = 900
+
+
+def build(
+    settings: Settings,
+    layer: str,
+    *,
+    full_refresh: bool = False,
+    project: Path = PROJECT,
+    on_line: Callable[[str], None] = lambda _: None,
+) -> Layer:
+    """Build and test one layer; safe to run twice. Each line that dbt prints goes to `on_line`.
+
+    Raises:
+        LayerFailed: a model or test failed, or dbt's results don't prove that all is well.
+        ServiceUnavailable: the warehouse is away, or went away: trying again can help.
+    """
+    started = time.monotonic()
+    postgres.connect(endpoints.warehouse(settings)).close()  # a clear word before dbt's
+    target = settings.home / "dbt" / "target"
+    target.mkdir(parents=True, exist_ok=True)
+    command = [str(program()), "build", *selection(layer), *(["--full-refresh"] if full_refresh else [])]
+    with _exclusive(settings.home / "dbt" / "lock") as lock:
+        (target / "run_results.json").unlink(missing_ok=True)  # of an earlier run, it would prove nothing
+        code, words = _run(command, project, environment(settings, project), lock, on_line)
+        return judge(layer, target, code, words, seconds=time.monotonic() - started)
+
+
+def program() -> Path:
+    """The dbt of this environment."""
+    return Path(sys.executable).with_name("dbt")
+
+
+def selection(layer: str) -> list[str]:
+    """The words that make `dbt build` run one layer, each test in exactly one (dbt_project/selectors.yml)."""
+    return ["--selector", layer]
+
+
+def environment(settings: Settings, project: Path = PROJECT) -> dict[str, str]:
+    """The environment of dbt. Its target folder is our own: an analyst's `dbt build` isn't disturbed."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {
+        **inherited,
+        **endpoints.environment(settings),
+        "DBT_PROFILES_DIR": str(project),
+        "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
+        "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
+        "DBT_USE_COLORS": "False",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _run(
+    command: list[str], project: Path, env: dict[str, str], lock: int, on_line: Callable[[str], None]
+) -> tuple[int, list[str]]:
+    """Run dbt, and end it if we end, however we do; returns its exit code and last words."""
+    last: list[str] = []
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def die_with_parent() -> None:  # SIGINT: dbt cancels its queries before it goes
+        libc.prctl(1, signal.SIGINT, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    with subprocess.Popen(
+        command,
+        cwd=project,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=[lock],
+        preexec_fn=die_with_parent,
+    ) as child:
+        try:
+            for line in child.stdout or ():
+                on_line(line.rstrip())
+                last = [*last[-9:], line.rstrip()] if line.strip() else last
+            return child.wait(), last
+        except BaseException:  # a time-out or Ctrl-C: nothing may go on building behind our back
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+            raise
+
+
+@contextlib.contextmanager
+def _exclusive(path: Path) -> Iterator[int]:
+    with path.open("w") as lock:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ServiceUnavailable(
+                        f"another transform holds {path} since {LOCK_SECONDS} s",
+                        "let it end, then run it again",
+                    ) from None
+                time.sleep(0.2)
+        yield lock.fileno()

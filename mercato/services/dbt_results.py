@@ -1,0 +1,114 @@
+"""Judge a dbt run by its results, not by its exit code. Pure: reads the two files that dbt wrote.
+
+Guarantee: a layer passes only if dbt ended 0, left results, every result is good, and every model and
+test that the manifest has in the layer is among them. A failure names model, test, failing rows and dbt's own words.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mercato.errors import MercatoError, ServiceUnavailable
+
+#: Statuses that let a run go on; a test of severity `warn` is meant to.
+GOOD = {"success", "pass", "warn", "no-op"}
+#: What the server or the network says when trying again can help.
+GONE = re.compile(
+    "could not connect|connection refused|connection .*(closed|reset|timed out)|server closed the connection"
+    "|terminating connection|the database system is|deadlock detected|could not serialize",
+    re.IGNORECASE,
+)
+
+
+class LayerFailed(MercatoError):
+    """The data or the project is wrong: trying again gives the same."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a layer's run did."""
+
+    layer: str
+    models: int
+    tests: int
+    warnings: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {**asdict(self), "seconds": round(self.seconds, 2)}
+
+
+def judge(layer: str, target: Path, code: int, words: list[str], *, seconds: float) -> Layer:
+    """Compare what dbt said by its exit code with what its results say.
+
+    Raises:
+        LayerFailed, ServiceUnavailable: see `build`.
+    """
+    log = target.parent / "logs" / "dbt.log"
+    try:
+        results = json.loads((target / "run_results.json").read_text("utf-8"))["results"]
+    except (OSError, ValueError, KeyError):
+        reason = " ".join(line.strip() for line in words[-4:]) or "it said nothing"
+        _refuse(layer, f"dbt ended with code {code} and left no results: {reason}", log)
+    bad = [result for result in results if result["status"] not in GOOD]
+    nodes = _nodes(target) if bad or code == 0 else {}
+    if bad:
+        # What was skipped is the consequence of what failed: name the causes only, if there are any.
+        causes = [result for result in bad if result["status"] != "skipped"] or bad
+        told = "\n    ".join(describe(result, nodes) for result in causes[:5])
+        more = f"\n    and {len(causes) - 5} more" if len(causes) > 5 else ""
+        _refuse(layer, told + more, log)
+    if code:
+        _refuse(layer, f"dbt ended with code {code} though every result is good: {' '.join(words[-2:])}", log)
+    done = {result["unique_id"] for result in results}
+    due = {name for name, node in nodes.items() if _is_due(node, layer)}
+    if not due:
+        _refuse(layer, "the manifest has nothing in this layer, so nothing was built", log)
+    if missing := sorted(str(nodes[name]["name"]) for name in due - done):
+        _refuse(layer, f"dbt ended with code 0, but its results lack {', '.join(missing[:5])}", log)
+    kinds = [result["unique_id"].partition(".")[0] for result in results]
+    warnings = sum(result["status"] == "warn" for result in results)
+    return Layer(
+        layer, kinds.count("model"), sum(kind in ("test", "unit_test") for kind in kinds), warnings, seconds
+    )
+
+
+def describe(result: dict[str, Any], nodes: dict[str, Any]) -> str:
+    """One failed result in words: what it is, of which model, how many rows, what dbt says."""
+    name = str(result["unique_id"])
+    node = nodes.get(name, {})
+    kind, short = name.partition(".")[0], str(node.get("name") or name)
+    message = " ".join(str(result.get("message") or "no message").split())
+    message = message.partition(" > in macro ")[0][:600]  # dbt's stack of macros says nothing to a reader
+    if kind not in ("test", "unit_test"):
+        return f"{kind} {short}: {result['status']}: {message}"
+    parents = [parent.rpartition(".")[2] for parent in node.get("depends_on", {}).get("nodes", [])]
+    attached = str(node.get("attached_node") or "").rpartition(".")[2]
+    model = attached or " and ".join(parents) or "?"
+    rows = f": {result['failures']} failing rows" if result.get("failures") else ""
+    kept = f", kept in {node['relation_name']}" if rows and node.get("relation_name") else ""
+    return f"model {model}, {kind.replace('_', ' ')} {short}{rows}{kept}: {message}"
+
+
+def _is_due(node: dict[str, Any], layer: str) -> bool:
+    path = str(node.get("original_file_path", ""))
+    ephemeral = node.get("config", {}).get("materialized") == "ephemeral"  # has no result of its own
+    return path.startswith((f"models/{layer}/", f"tests/{layer}/")) and not ephemeral
+
+
+def _nodes(target: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((target / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {**manifest.get("nodes", {}), **manifest.get("unit_tests", {})}
+
+
+def _refuse(layer: str, why: str, log: Path) -> NoReturn:
+    what = f"layer {layer} failed; later layers keep their last good state\n    {why}"
+    if GONE.search(why):
+        raise ServiceUnavailable(what, "`mercato status` shows whether Postgres runs; then run it again")
+    raise LayerFailed(what, f"correct the data or the model, then `mercato transform`; dbt's log is {log}")
