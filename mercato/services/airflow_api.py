@@ -150,9 +150,7 @@ def run_dag(
     started = time.monotonic()
     if not process.wait_until(lambda: api.known(dag_id), seconds=PARSE_SECONDS):
         errors = "; ".join(api.import_errors()) or "none of its files has it"
-        raise RunFailed(
-            f"Airflow doesn't know the DAG {dag_id}: {errors}", "correct the file in airflow/dags/"
-        )
+        raise RunFailed(f"Airflow has no DAG {dag_id}: {errors}", "correct the file in airflow/dags/")
     run_id = api.trigger(dag_id, params)
     link = api.link(dag_id, run_id)
     while (state := api.state(dag_id, run_id)) not in ("success", "failed"):
@@ -168,10 +166,8 @@ def run_dag(
         # A task ends with an error of ours: what and cure, which are taken apart again here.
         said = [api.error(dag_id, run_id, task).partition("\n  cure: ") for task in reds]
         what = "; ".join(f"task {task.name}: {words[0]}" for task, words in zip(reds, said, strict=True))
-        cures = [words[2] for words in said if words[2]]
-        raise RunFailed(
-            f"DAG {dag_id} failed: {what or 'no task says why'}", "; ".join([*cures, f"look at {link}"])
-        )
+        cure = "; ".join([*(words[2] for words in said if words[2]), f"look at {link}"])
+        raise RunFailed(f"DAG {dag_id} failed: {what or 'no task says why'}", cure)
     return Run(run_id, state, time.monotonic() - started, tasks, link)
 
 

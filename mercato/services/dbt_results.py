@@ -1,7 +1,8 @@
 """Judge a dbt run by its results, not by its exit code. Pure: reads the two files that dbt wrote.
 
 Guarantee: a layer passes only if dbt ended 0, left results, every result is good, and every model and
-test that the manifest has in the layer is among them. A failure names model, test, failing rows and dbt's own words.
+test that the manifest has in the layer is among them. A failure names model, test, failing rows and what
+dbt says.
 """
 
 import json

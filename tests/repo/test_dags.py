@@ -1,0 +1,114 @@
+"""The policy that every DAG keeps, read from the DAGs as Airflow reads them; no database is needed.
+
+They are read in a process of their own, so that Airflow's settings and imports don't reach other tests, and
+so that what a DAG file imports can be seen. Run alone: `pytest tests/repo/test_dags.py`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DAGS = {"transform"}
+READ = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)
+bag = DagBag(dag_folder=sys.argv[1])
+print("\\n" + json.dumps({
+    "errors": bag.import_errors,
+    "imported": sorted({name.partition(".")[0] for name in set(sys.modules) - before}),
+    "seconds": sum(stat.duration.total_seconds() for stat in bag.dagbag_stats),
+    "dags": {dag.dag_id: {
+        "file": dag.fileloc, "doc": dag.doc_md, "description": dag.description, "tags": sorted(dag.tags),
+        "catchup": dag.catchup, "max_active_runs": dag.max_active_runs, "params": list(dag.params),
+        "tasks": {task.task_id: {
+            "owner": task.owner, "retries": task.retries, "doc": task.doc_md,
+            "timeout": task.execution_timeout and task.execution_timeout.total_seconds(),
+            "upstream": sorted(task.upstream_task_ids),
+        } for task in dag.tasks},
+    } for dag in bag.dags.values()},
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory):
+    home = tmp_path_factory.mktemp("airflow-home")
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MERCATO_"))
+    }
+    env = {
+        **inherited,
+        "AIRFLOW_HOME": str(home),
+        # Nobody listens there: reading the DAGs asks no database, neither Airflow's nor ours.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://nobody:none@127.0.0.1:9/none",
+        "MERCATO_HOME": str(home / "nothing"),
+    }
+    command = [sys.executable, "-c", READ, str(ROOT / "airflow" / "dags")]
+    done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture(params=sorted(DAGS))
+def dag(read, request):
+    return read["dags"][request.param]
+
+
+def test_exactly_these_dags(read):
+    # A folder without DAGs has no import errors either, so the set of ids is what is asserted.
+    assert read["errors"] == {}
+    assert set(read["dags"]) == DAGS
+
+
+def test_file_name_is_dag_id(read):
+    assert {Path(dag["file"]).stem: name for name, dag in read["dags"].items()} == {
+        name: name for name in DAGS
+    }
+
+
+def test_airflow_folder_does_not_shadow_the_package():
+    assert not list((ROOT / "airflow").rglob("__init__.py"))
+    assert not list((ROOT / "airflow").rglob("dbt_*.py"))  # dbt would import them as plugins
+
+
+def test_docstring_is_a_runbook(dag):
+    for words in ("When a task is red", "By hand", "mercato ", "safe to run twice"):
+        assert words in dag["doc"]
+    assert dag["description"]
+
+
+def test_schedule_never_surprises(dag):
+    assert dag["catchup"] is False
+    assert dag["max_active_runs"] == 1
+    assert dag["tags"]
+
+
+def test_every_task_says_who_how_often_and_how_long(dag):
+    for task in dag["tasks"].values():
+        assert task["owner"] not in ("", "airflow")  # Airflow's default is nobody in particular
+        assert task["retries"] in range(3)
+        assert task["timeout"]
+        assert "mercato " in task["doc"]  # the same as a command
+
+
+def test_reading_is_light(read):
+    assert not {"dbt", "psycopg", "psycopg2", "confluent_kafka", "mercato", "ingestion"} & set(
+        read["imported"]
+    )
+    assert read["seconds"] < 2
+
+
+def test_transform_goes_layer_by_layer(read):
+    upstream = {name: task["upstream"] for name, task in read["dags"]["transform"]["tasks"].items()}
+    assert upstream == {
+        "staging": [],
+        "intermediate": ["staging"],
+        "marts": ["intermediate"],
+        "reports": ["marts"],
+    }
