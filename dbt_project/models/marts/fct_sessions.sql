@@ -1,0 +1,88 @@
+with
+
+sessionized as (
+
+    select * from {{ ref('int_events_sessionized') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('int_orders') }}
+
+),
+
+sessions as (
+
+    select
+        sessionized.session_id,
+        sessionized.anonymous_id,
+        {{ first_known('sessionized.user_id', 'sessionized.occurred_at desc, sessionized.message_id desc') }} as user_id,
+        min(sessionized.occurred_at) as started_at,
+        max(sessionized.occurred_at) as ended_at,
+        count(*) as events,
+        count(*) filter (where sessionized.event_type = 'page') as page_views,
+        count(*) filter (where sessionized.event_name = 'Product Viewed') as product_views,
+        count(*) filter (where sessionized.event_name = 'Product Added') as cart_additions,
+        count(*) filter (where sessionized.event_name = 'Checkout Started') > 0 as checkout_started,
+        count(orders.order_id) as orders,
+        {{ first_known('sessionized.device', 'sessionized.occurred_at, sessionized.message_id') }} as device,
+        {{ first_known('sessionized.country', 'sessionized.occurred_at, sessionized.message_id') }} as country,
+        {{ first_known('sessionized.page_path', 'sessionized.occurred_at, sessionized.message_id') }} as landing_path,
+        {{ first_known('sessionized.referrer', 'sessionized.occurred_at, sessionized.message_id') }} as referrer,
+        {{ first_known('sessionized.utm_source', 'sessionized.occurred_at, sessionized.message_id') }} as utm_source,
+        {{ first_known('lower(sessionized.utm_medium)', 'sessionized.occurred_at, sessionized.message_id') }} as utm_medium,
+        {{ first_known('sessionized.utm_campaign', 'sessionized.occurred_at, sessionized.message_id') }} as utm_campaign
+
+    from sessionized
+    -- By message, so that an order counts in one session: where its first completion was sent.
+    left join orders on sessionized.message_id = orders.message_id
+    group by sessionized.session_id, sessionized.anonymous_id
+
+),
+
+final as (
+
+    select
+        session_id,
+        anonymous_id,
+        user_id,
+        started_at,
+        {{ utc_day('started_at') }} as started_on,
+        ended_at,
+        cast(extract(epoch from ended_at - started_at) as bigint) as duration_s,
+        events,
+        page_views,
+        product_views,
+        cart_additions,
+        checkout_started,
+        orders,
+        orders > 0 as converted,
+        -- The furthest a visitor came. Who ordered also passed the steps before, whether or not they were tracked.
+        case
+            when orders > 0 then 4
+            when checkout_started then 3
+            when cart_additions > 0 then 2
+            when product_views > 0 then 1
+            else 0
+        end as funnel_step,
+        coalesce(device, 'unknown') as device,
+        country,
+        case
+            when utm_medium in ('cpc', 'ppc', 'paid', 'paid_search', 'paid_social', 'display') then 'paid'
+            when utm_medium in ('email', 'newsletter') then 'email'
+            when utm_medium in ('social', 'affiliate', 'organic', 'referral') then utm_medium
+            when utm_source is not null then 'other'
+            when referrer is not null and referrer != '' then 'referral'
+            else 'direct'
+        end as channel,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        landing_path
+
+    from sessions
+
+)
+
+select * from final

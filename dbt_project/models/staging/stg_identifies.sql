@@ -1,0 +1,29 @@
+with
+
+events as (
+
+    select * from {{ ref('stg_events') }}
+
+),
+
+final as (
+
+    select
+        message_id,
+        user_id,
+        anonymous_id,
+        occurred_at,
+        coalesce(
+            {{ json_text('traits', 'name') }},
+            nullif(concat_ws(' ', {{ json_text('traits', 'firstName') }}, {{ json_text('traits', 'lastName') }}), '')
+        ) as customer_name,
+        lower({{ json_text('traits', 'email') }}) as email,
+        coalesce({{ json_text('traits', 'country') }}, {{ json_text('traits', 'address.country') }}) as country,
+        coalesce({{ json_text('traits', 'city') }}, {{ json_text('traits', 'address.city') }}) as city
+
+    from events
+    where event_type = 'identify' and user_id is not null
+
+)
+
+select * from final

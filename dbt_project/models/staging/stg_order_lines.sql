@@ -1,0 +1,51 @@
+with
+
+events as (
+
+    select * from {{ ref('stg_events') }}
+
+),
+
+lines as (
+
+    select
+        events.message_id,
+        events.occurred_at,
+        events.properties,
+        products.item as product,
+        products.item_number as line_number,
+        -- The order's currency rules: a line in another would make the order's sums meaningless.
+        {{ currency_code(json_text('events.properties', 'currency')) }} as currency,
+        {{ json_numeric('products.item', 'price') }} as price,
+        coalesce(cast({{ json_numeric('products.item', 'quantity') }} as bigint), 1) as quantity
+
+    from events
+    {{ json_items('events.properties', 'products', 'products') }}
+    where events.event_type = 'track' and events.event_name = 'Order Completed'
+
+),
+
+final as (
+
+    select
+        message_id,
+        {{ json_text('properties', 'order_id') }} as order_id,
+        line_number,
+        occurred_at,
+        {{ json_text('product', 'product_id') }} as product_id,
+        {{ json_text('product', 'sku') }} as sku,
+        {{ json_text('product', 'name') }} as product_name,
+        {{ json_text('product', 'brand') }} as brand,
+        {{ json_text('product', 'category') }} as category,
+        {{ json_text('product', 'variant') }} as variant,
+        currency,
+        quantity,
+        {{ minor_units('price', 'currency') }} as unit_price_minor,
+        -- Rounded once, after the product: prices below a minor unit are real in wholesale.
+        {{ minor_units('price * quantity', 'currency') }} as gross_minor
+
+    from lines
+
+)
+
+select * from final

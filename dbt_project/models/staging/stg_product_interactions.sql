@@ -1,0 +1,44 @@
+with
+
+events as (
+
+    select * from {{ ref('stg_events') }}
+
+),
+
+interactions as (
+
+    select
+        *,
+        {{ currency_code(json_text('properties', 'currency')) }} as currency
+
+    from events
+    where event_type = 'track'
+        and event_name in ('Product Clicked', 'Product Viewed', 'Product Added', 'Product Removed')
+
+),
+
+final as (
+
+    select
+        message_id,
+        event_name as interaction,
+        user_id,
+        anonymous_id,
+        occurred_at,
+        {{ json_text('properties', 'product_id') }} as product_id,
+        {{ json_text('properties', 'sku') }} as sku,
+        {{ json_text('properties', 'name') }} as product_name,
+        {{ json_text('properties', 'brand') }} as brand,
+        {{ json_text('properties', 'category') }} as category,
+        {{ json_text('properties', 'variant') }} as variant,
+        currency,
+        {{ minor_units(json_numeric('properties', 'price'), 'currency') }} as price_minor,
+        coalesce(cast({{ json_numeric('properties', 'quantity') }} as bigint), 1) as quantity,
+        {{ json_text('properties', 'cart_id') }} as cart_id
+
+    from interactions
+
+)
+
+select * from final

@@ -1,0 +1,30 @@
+with
+
+events as (
+
+    select * from {{ ref('stg_events') }}
+
+),
+
+final as (
+
+    select
+        message_id,
+        {{ json_text('properties', 'order_id') }} as order_id,
+        user_id,
+        occurred_at,
+        upper({{ json_text('properties', 'currency') }}) as stated_currency,
+        -- Major units still: where the refund doesn't name its currency, only its order knows how many minor ones.
+        {{ json_numeric('properties', 'subtotal') }} as subtotal,
+        {{ json_numeric('properties', 'revenue') }} as revenue,
+        {{ json_numeric('properties', 'total') }} as total,
+        {{ json_numeric('properties', 'shipping') }} as shipping,
+        {{ json_numeric('properties', 'tax') }} as tax,
+        loaded_at
+
+    from events
+    where event_type = 'track' and event_name = 'Order Refunded'
+
+)
+
+select * from final
