@@ -10,9 +10,15 @@ _SLICE = 0.05
 class Pace:
     """Lets `rate` records a second pass; time lost for more than a second is not caught up in a burst."""
 
-    def __init__(self, rate: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rate: float | None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._rate = rate
         self._clock = clock
+        self._sleep = sleep
         self._due: float | None = None
 
     def wait(self, count: int, stop: Callable[[], bool]) -> bool:
@@ -25,6 +31,6 @@ class Pace:
         while (left := due - self._clock()) > 0:
             if stop():
                 return False
-            time.sleep(min(left, _SLICE))
+            self._sleep(min(left, _SLICE))
         self._due = due + count / self._rate
         return True
