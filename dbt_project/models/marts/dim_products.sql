@@ -22,8 +22,8 @@ sightings as (
         product_name,
         brand,
         category,
-        price_minor,
-        currency
+        price,
+        stated_currency
 
     from interactions
 
@@ -37,14 +37,14 @@ sightings as (
         product_name,
         brand,
         category,
-        unit_price_minor as price_minor,
-        currency
+        {{ major_units('unit_price_minor', 'currency') }} as price,
+        currency as stated_currency
 
     from order_lines
 
 ),
 
-final as (
+last_known as (
 
     select
         product_id,
@@ -52,14 +52,42 @@ final as (
         {{ first_known('product_name', 'seen_at desc, tie_breaker desc') }} as product_name,
         {{ first_known('brand', 'seen_at desc, tie_breaker desc') }} as brand,
         {{ first_known('category', 'seen_at desc, tie_breaker desc') }} as category,
-        {{ first_known('price_minor', 'seen_at desc, tie_breaker desc') }} as price_minor,
-        -- Of the same sighting as the price.
-        {{ first_known('case when price_minor is not null then currency end', 'seen_at desc, tie_breaker desc') }} as currency,
+        {{ first_known('price', 'seen_at desc, tie_breaker desc') }} as price,
+        {{ first_known("case when price is not null then coalesce(stated_currency, '') end", 'seen_at desc, tie_breaker desc') }} as price_currency,
+        {{ first_known('stated_currency', 'seen_at desc, tie_breaker desc') }} as any_currency,
         min(seen_at) as first_seen_at,
         max(seen_at) as last_seen_at
 
     from sightings
     group by product_id
+
+),
+
+in_currency as (
+
+    select
+        *,
+        -- A price without a currency is in the one that the product was last sold or shown in.
+        {{ currency_code("coalesce(nullif(price_currency, ''), any_currency)") }} as currency
+
+    from last_known
+
+),
+
+final as (
+
+    select
+        product_id,
+        sku,
+        product_name,
+        brand,
+        category,
+        {{ minor_units('price', 'currency') }} as price_minor,
+        currency,
+        first_seen_at,
+        last_seen_at
+
+    from in_currency
 
 )
 

@@ -6,18 +6,6 @@ events as (
 
 ),
 
-interactions as (
-
-    select
-        *,
-        {{ currency_code(json_text('properties', 'currency')) }} as currency
-
-    from events
-    where event_type = 'track'
-        and event_name in ('Product Clicked', 'Product Viewed', 'Product Added', 'Product Removed')
-
-),
-
 final as (
 
     select
@@ -32,12 +20,15 @@ final as (
         {{ json_text('properties', 'brand') }} as brand,
         {{ json_text('properties', 'category') }} as category,
         {{ json_text('properties', 'variant') }} as variant,
-        currency,
-        {{ minor_units(json_numeric('properties', 'price'), 'currency') }} as price_minor,
+        upper({{ json_text('properties', 'currency') }}) as stated_currency,
+        -- Major units still: shops seldom name a currency here, and then the product's sales have to.
+        {{ json_numeric('properties', 'price') }} as price,
         coalesce(cast({{ json_numeric('properties', 'quantity') }} as bigint), 1) as quantity,
         {{ json_text('properties', 'cart_id') }} as cart_id
 
-    from interactions
+    from events
+    where event_type = 'track'
+        and event_name in ('Product Clicked', 'Product Viewed', 'Product Added', 'Product Removed')
 
 )
 
