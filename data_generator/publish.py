@@ -16,6 +16,8 @@ from data_generator.faults import Record
 from mercato.errors import MercatoError, ServiceUnavailable, WrongUse
 
 FILE_NAME = "events.ndjson"
+#: Seconds that a broker may take to answer the first question.
+_ANSWER = 5.0
 
 _silent = logging.getLogger("mercato.librdkafka")
 _silent.addHandler(logging.NullHandler())
@@ -26,12 +28,15 @@ class KafkaSink:
     """Records to a topic, a visitor's in order on one partition, each there once.
 
     Raises:
-        ServiceUnavailable: the broker doesn't answer within `patience` seconds.
+        ServiceUnavailable: the broker doesn't answer within seconds.
+
+    `patience`: seconds until a record that is not acknowledged counts as undeliverable.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: str, patience: float = 5.0) -> None:
+    def __init__(self, bootstrap_servers: str, topic: str, patience: float = 30.0) -> None:
         self._servers = bootstrap_servers
         self._topic = topic
+        self._patience = patience
         self._failed = 0
         self._why = ""
         self._producer = Producer(
@@ -42,13 +47,13 @@ class KafkaSink:
                 "compression.type": "lz4",
                 "linger.ms": 20,
                 "partitioner": "murmur2",  # by the key alone, as Java's clients do it
-                "message.timeout.ms": 30_000,
+                "message.timeout.ms": int(patience * 1_000),
                 "log_level": 0,
             },
             logger=_silent,
         )
         try:
-            self._producer.list_topics(topic, timeout=patience)
+            self._producer.list_topics(topic, timeout=_ANSWER)
         except KafkaException as error:
             raise self._away(error.args[0].str()) from None
 
@@ -76,7 +81,7 @@ class KafkaSink:
         Raises:
             ServiceUnavailable: some of it never came.
         """
-        left = self._producer.flush(40)
+        left = self._producer.flush(self._patience + 5)
         self._check()
         if left:
             raise self._away(f"{left} records are not acknowledged")
