@@ -1,24 +1,25 @@
-"""
-**Turns raw events into tables people read**: staging, intermediate, marts and reports, a task a layer, each
-with its tests. A layer that fails stops the ones after it, so marts and reports keep their last good state.
+"""**Turns raw events into tables people read.** Four tasks, one a layer of models with its tests.
+A layer that fails stops the ones after it, so marts and reports keep their last good state.
 
 ### When a task is red
 
-1. Open it and read the last error of its log: it names the model, the test, how many rows fail and where they
-   are kept. Data or a model is wrong, so it was not tried again.
-2. *Postgres … doesn't let us in*: the warehouse was away, also half a minute later. Look at `mercato status`.
-3. *Timeout*: something holds a lock, or a model became slow. `.mercato/dbt/logs/dbt.log` times each.
+1. Open it, tab Logs. The last error names the model, the test, how many rows fail and the table that keeps
+   them. The data or a model is wrong: correct it, then clear the task. It was not tried again by itself.
+2. "Postgres … doesn't let us in": the warehouse was away, also half a minute later. Start it, clear the task.
+3. A time-out: something holds a lock, or a model became slow. dbt's log has the time of each model.
+
+Every task is safe to run twice: clear the red one, and it and those after it run again.
 
 ### By hand
 
-| to do this | type |
+| to do this | type this |
 |---|---|
-| the whole DAG | `mercato transform` |
+| see whether Postgres runs | `mercato status` |
+| all layers | `mercato transform` |
 | one task | `mercato transform --layer staging` |
-| rebuild from all of raw | `mercato transform --full-refresh`, or trigger with *full_refresh* ticked |
-| one model, as an analyst | `cd dbt_project && dbt build --select stg_orders` |
-
-Every task is safe to run twice: clear the red task here, and it and those after it run again.
+| rebuild from all of raw | `mercato transform --full-refresh` |
+| one model, as an analyst | `cd dbt_project && dbt build -s stg_orders` |
+| read dbt's log | `less .mercato/dbt/logs/dbt.log` |
 """
 
 from datetime import timedelta
@@ -40,7 +41,10 @@ from airflow.sdk import Param, chain, dag, task
     tags=["dbt", "warehouse"],
     params={
         "full_refresh": Param(
-            False, type="boolean", description="Rebuild incremental models from all of raw."
+            False,
+            type="boolean",
+            title="Full refresh",
+            description="Rebuild from all of raw, not only from what is new since the last run.",
         )
     },
     default_args={

@@ -25,9 +25,7 @@ def run(settings: config.Settings, layers: tuple[str, ...], *, full_refresh: boo
 
 
 @click.command(epilog="Example: mercato transform --layer marts --full-refresh")
-@click.option(
-    "--layer", type=click.Choice(dbt.LAYERS), help="Only this layer; without it, all in order."
-)
+@click.option("--layer", type=click.Choice(dbt.LAYERS), help="Only this layer; without it, all in order.")
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models from all of raw.")
 @click.option("--json", "as_json", is_flag=True, help="Print the layers as JSON on stdout.")
 def transform(layer: str | None, full_refresh: bool, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ LAYERS = ("staging", "intermediate", "marts", "reports")
 PROJECT = ROOT / "dbt_project"
 #: Seconds to wait for another run of this checkout to end.
 LOCK_SECONDS = 900
+#: The time that dbt puts before each line; who logs the lines has its own.
+CLOCK = re.compile(r"^\d\d:\d\d:\d\d {0,2}")
 
 
 def build(
@@ -103,9 +106,10 @@ def _run(
         preexec_fn=die_with_parent,
     ) as child:
         try:
-            for line in child.stdout or ():
-                on_line(line.rstrip())
-                last = [*last[-9:], line.rstrip()] if line.strip() else last
+            for printed in child.stdout or ():
+                if line := CLOCK.sub("", printed).rstrip():
+                    on_line(line)
+                    last = [*last[-9:], line]
             return child.wait(), last
         except BaseException:  # a time-out or Ctrl-C: nothing may go on building behind our back
             child.send_signal(signal.SIGINT)

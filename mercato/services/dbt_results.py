@@ -78,20 +78,28 @@ def judge(layer: str, target: Path, code: int, words: list[str], *, seconds: flo
 
 
 def describe(result: dict[str, Any], nodes: dict[str, Any]) -> str:
-    """One failed result in words: what it is, of which model, how many rows, what dbt says."""
+    """One failed result in a few short lines: what it is, of which model, how many rows, what dbt says."""
     name = str(result["unique_id"])
     node = nodes.get(name, {})
     kind, short = name.partition(".")[0], str(node.get("name") or name)
     message = " ".join(str(result.get("message") or "no message").split())
     message = message.partition(" > in macro ")[0][:600]  # dbt's stack of macros says nothing to a reader
     if kind not in ("test", "unit_test"):
-        return f"{kind} {short}: {result['status']}: {message}"
-    parents = [parent.rpartition(".")[2] for parent in node.get("depends_on", {}).get("nodes", [])]
-    attached = str(node.get("attached_node") or "").rpartition(".")[2]
-    model = attached or " and ".join(parents) or "?"
-    rows = f": {result['failures']} failing rows" if result.get("failures") else ""
-    kept = f", kept in {node['relation_name']}" if rows and node.get("relation_name") else ""
-    return f"model {model}, {kind.replace('_', ' ')} {short}{rows}{kept}: {message}"
+        return f"{kind} {short}: {result['status']}\n      {message}"
+    attached = (
+        [node["attached_node"]] if node.get("attached_node") else node.get("depends_on", {}).get("nodes", [])
+    )
+    of = " and ".join(_relation(parent) for parent in attached) or "of an unknown model"
+    lines = [f"{of}, {kind.replace('_', ' ')} {short}"]
+    if count := result.get("failures"):
+        kept = str(node.get("relation_name") or "").replace('"', "").partition(".")[2]
+        lines.append(f"failing rows: {count}" + (f", kept in {kept}" if kept else ""))
+    return "\n      ".join([*lines, message])
+
+
+def _relation(unique_id: str) -> str:
+    kind, _, *name = unique_id.split(".")  # model.mercato.stg_orders, source.mercato.raw.events
+    return f"{kind} {'.'.join(name)}"
 
 
 def _is_due(node: dict[str, Any], layer: str) -> bool:

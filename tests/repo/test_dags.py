@@ -39,9 +39,8 @@ print("\\n" + json.dumps({
 @pytest.fixture(scope="module")
 def read(tmp_path_factory):
     home = tmp_path_factory.mktemp("airflow-home")
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MERCATO_"))
-    }
+    ours = ("AIRFLOW", "MERCATO_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     env = {
         **inherited,
         "AIRFLOW_HOME": str(home),
@@ -67,9 +66,8 @@ def test_exactly_these_dags(read):
 
 
 def test_file_name_is_dag_id(read):
-    assert {Path(dag["file"]).stem: name for name, dag in read["dags"].items()} == {
-        name: name for name in DAGS
-    }
+    for name, dag in read["dags"].items():
+        assert Path(dag["file"]).name == f"{name}.py"
 
 
 def test_airflow_folder_does_not_shadow_the_package():
@@ -98,17 +96,12 @@ def test_every_task_says_who_how_often_and_how_long(dag):
 
 
 def test_reading_is_light(read):
-    assert not {"dbt", "psycopg", "psycopg2", "confluent_kafka", "mercato", "ingestion"} & set(
-        read["imported"]
-    )
+    heavy = {"dbt", "psycopg", "psycopg2", "confluent_kafka", "mercato", "ingestion", "data_generator"}
+    assert not heavy & set(read["imported"])
     assert read["seconds"] < 2
 
 
 def test_transform_goes_layer_by_layer(read):
     upstream = {name: task["upstream"] for name, task in read["dags"]["transform"]["tasks"].items()}
-    assert upstream == {
-        "staging": [],
-        "intermediate": ["staging"],
-        "marts": ["intermediate"],
-        "reports": ["marts"],
-    }
+    after = {"staging": [], "intermediate": ["staging"], "marts": ["intermediate"], "reports": ["marts"]}
+    assert upstream == after
