@@ -62,7 +62,9 @@ class Consumer:
             connect(self.endpoint, autocommit=True, application="mercato consume") as connection,
             Admin(self.bootstrap_servers) as admin,
         ):
-            stream = Stream(self.bootstrap_servers, self.settings.kafka.group, self.settings.kafka.topic, admin)
+            stream = Stream(
+                self.bootstrap_servers, self.settings.kafka.group, self.settings.kafka.topic, admin
+            )
             try:
                 self._load(connection, stream)
             finally:
@@ -98,7 +100,9 @@ class Consumer:
             if stream.assigned is None:
                 return None  # partitions were taken away: what was read is somebody else's to load
             if batch is None:
-                batch = Batch(stream.source, stream.topic.topic_id, dict(stream.assigned), limits.max_record_bytes)
+                batch = Batch(
+                    stream.source, stream.topic.topic_id, dict(stream.assigned), limits.max_record_bytes
+                )
             elif batch.positions != stream.assigned:
                 return None  # a rebalance in the middle: read again from the positions
             now = datetime.now(UTC)

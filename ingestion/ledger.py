@@ -39,7 +39,9 @@ class Balance:
 def read_books(connection: Connection) -> Balance:
     """Draw the balance of everything that was ever loaded here; `sent` counts what was received."""
     found = Balance()
-    with connection.transaction():  # one snapshot: a batch that commits meanwhile is in all or none of the counts
+    with (
+        connection.transaction()
+    ):  # one snapshot: a batch that commits meanwhile is in all or none of the counts
         connection.execute("set transaction isolation level repeatable read, read only")
         for row in connection.execute(query("ledger_totals")).fetchall():
             source, uid, partition, *counts = row
@@ -54,7 +56,9 @@ def read_books(connection: Connection) -> Balance:
                     f"ops.ledger: {where} books {received + control:,} positions of {following:,}: a gap or an overlap"
                 )
             if stored != following:
-                found.differences.append(f"ops.positions: {where} continues at {stored}, the ledger ends at {following}")
+                found.differences.append(
+                    f"ops.positions: {where} continues at {stored}, the ledger ends at {following}"
+                )
             found.positions[source, uid, partition] = following
             found.sent += received
         for source, partition, first, last, loaded, rows, quarantined, kept in connection.execute(
@@ -62,7 +66,9 @@ def read_books(connection: Connection) -> Balance:
         ).fetchall():
             where = f"{source} partition {partition}, offsets {first} to {last}"
             if loaded != rows:
-                found.differences.append(f"raw.events: {where}: the ledger loaded {loaded:,}, {rows:,} rows are there")
+                found.differences.append(
+                    f"raw.events: {where}: the ledger loaded {loaded:,}, {rows:,} rows are there"
+                )
             if quarantined != kept:
                 found.differences.append(
                     f"raw.quarantine: {where}: the ledger quarantined {quarantined:,}, {kept:,} rows are there"

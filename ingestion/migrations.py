@@ -8,10 +8,29 @@ import hashlib
 from pathlib import Path
 
 from mercato.errors import MercatoError
-from mercato.postgres import Connection
+from mercato.postgres import Connection, sql
 
 FOLDER = Path(__file__).parent / "sql" / "migrations"
 LOCK = 7_305_115_241  # any number that nothing else in this database uses
+
+
+#: What the migrations and the models make; the latter's names are dbt's to know, listed here to be dropped.
+SCHEMAS = ("raw", "ops", "staging", "intermediate", "marts", "reports", "snapshots", "test_failures")
+
+
+def pending(connection: Connection) -> list[str]:
+    """Names of the migrations that `migrate` would apply."""
+    row = connection.execute("select to_regclass('public.mercato_migrations')").fetchone()
+    done = connection.execute("select name from public.mercato_migrations").fetchall() if row and row[0] else []
+    return sorted({path.name for path in FOLDER.glob("*.sql")} - {name for (name,) in done})
+
+
+def drop_all(connection: Connection) -> None:
+    """Drop every schema of ours with all it holds; `migrate` makes raw and ops again."""
+    with connection.transaction():
+        for schema in SCHEMAS:
+            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
+        connection.execute("drop table if exists public.mercato_migrations")
 
 
 def migrate(connection: Connection) -> list[str]:

@@ -44,7 +44,9 @@ class Stream:
         self._admin = admin
         found = admin.topic(topic)
         if found is None:
-            raise MercatoError(f"there is no topic {topic}", "`mercato up` makes it, or set MERCATO_KAFKA__TOPIC")
+            raise MercatoError(
+                f"there is no topic {topic}", "`mercato up` makes it, or set MERCATO_KAFKA__TOPIC"
+            )
         self.topic: Topic = found
         self.source = f"kafka:{topic}"
         self.assigned: dict[int, int] | None = None
@@ -103,9 +105,17 @@ class Stream:
         if error is None and partition is not None and offset is not None:
             value = message.value()
             return Record(partition, offset, value.encode() if isinstance(value, str) else value)
-        if error is not None and error.code() == KafkaError._PARTITION_EOF and partition is not None and offset is not None:
+        if (
+            error is not None
+            and error.code() == KafkaError._PARTITION_EOF
+            and partition is not None
+            and offset is not None
+        ):
             return End(partition, offset)
-        if error is not None and error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+        if error is not None and error.code() in (
+            KafkaError._AUTO_OFFSET_RESET,
+            KafkaError.OFFSET_OUT_OF_RANGE,
+        ):
             raise ServiceUnavailable(f"{self.topic.name}: {error.str()}", "none: positions are read again")
         raise ServiceUnavailable(f"{self.topic.name}: {error}", "none: tried again")
 
@@ -135,7 +145,9 @@ def end_offsets(bootstrap_servers: str, admin: Admin, topic: Topic) -> dict[int,
         deadline = time.monotonic() + PATIENCE
         while len(ends) < len(latest):
             if time.monotonic() > deadline:
-                raise ServiceUnavailable(f"the broker doesn't tell where {topic.name} ends", "`mercato status`")
+                raise ServiceUnavailable(
+                    f"the broker doesn't tell where {topic.name} ends", "`mercato status`"
+                )
             for message in consumer.consume(1_000, timeout=0.1):
                 error, partition, offset = message.error(), message.partition(), message.offset()
                 if error is not None and error.code() == KafkaError._PARTITION_EOF:
@@ -155,7 +167,7 @@ def _consumer(bootstrap_servers: str, group: str) -> Consumer:
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "enable.partition.eof": True,
-            "session.timeout.ms": 10_000,
+            "session.timeout.ms": 6_000,
             "queued.max.messages.kbytes": 16_384,
             "fetch.queue.backoff.ms": 20,
         },

@@ -20,12 +20,26 @@ from mercato.postgres import BadInput, Connection
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a committed batch did, in records."""
+    """What a committed batch, or several added up, did, in records."""
 
     received: int
     loaded: int
     duplicate: int
     quarantined: int
+
+    def __add__(self, other: "Written") -> "Written":
+        return Written(
+            self.received + other.received,
+            self.loaded + other.loaded,
+            self.duplicate + other.duplicate,
+            self.quarantined + other.quarantined,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.received:,} received = {self.loaded:,} loaded + {self.duplicate:,} duplicate "
+            f"+ {self.quarantined:,} quarantined"
+        )
 
 
 def positions(connection: Connection, source: str, source_uid: str, partitions: list[int]) -> dict[int, int]:
@@ -53,8 +67,12 @@ def write_batch(connection: Connection, batch: Batch) -> Written:
         except BadInput:
             loaded = _insert_events(connection, batch, keys, take_unstorable=True)
         with connection.cursor() as cursor:
-            cursor.executemany(query("insert_quarantine"), [_quarantined(reject) | keys for reject in batch.rejects])
-            cursor.executemany(query("insert_ledger"), [_booked(batch, part, loaded) | keys for part in batch.ranges])
+            cursor.executemany(
+                query("insert_quarantine"), [_quarantined(reject) | keys for reject in batch.rejects]
+            )
+            cursor.executemany(
+                query("insert_ledger"), [_booked(batch, part, loaded) | keys for part in batch.ranges]
+            )
     return Written(
         batch.records, sum(loaded.values()), batch.accepted - sum(loaded.values()), len(batch.rejects)
     )

@@ -19,7 +19,7 @@ COMMANDS = {
     "up": "services",
     "down": "services",
     "status": "services",
-    "doctor": "services",
+    "doctor": "doctor",
     "generate": "generate",
     "consume": "consume",
     "transform": "transform",
@@ -63,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"mercato: {error}", err=True)
         sys.exit(error.exit_code)
     except PermissionError as error:
-        click.echo(f"mercato: {error.filename}: permission denied\n  cure: give it to your user (chown -R)", err=True)
+        click.echo(
+            f"mercato: {error.filename}: permission denied\n  cure: give it to your user (chown -R)", err=True
+        )
         sys.exit(1)
     except OSError as error:
         if error.errno != 28:  # ENOSPC

@@ -37,4 +37,6 @@ class Fenced(MercatoError):
     """Another worker has moved a position of this batch on: nothing was written; re-read the positions."""
 
     def __init__(self, where: str) -> None:
-        super().__init__(f"another worker loads {where}; this batch was rolled back", "none: it is read again")
+        super().__init__(
+            f"another worker loads {where}; this batch was rolled back", "none: it is read again"
+        )

@@ -5,6 +5,7 @@ memory, is a new source whose positions start at its beginning; no record is ski
 """
 
 import logging
+import time
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, TopicPartition
@@ -13,7 +14,9 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from mercato.errors import MercatoError, ServiceUnavailable
 
-logging.getLogger("kafka").setLevel(logging.CRITICAL)  # its retries at INFO and ERROR say nothing that we don't
+logging.getLogger("kafka").setLevel(
+    logging.CRITICAL
+)  # its retries at INFO and ERROR say nothing that we don't
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,32 @@ class Admin:
         if found := self.topic(name):
             return found
         try:
-            self._client.create_topics([NewTopic(name=name, num_partitions=partitions, replication_factor=-1)])
+            self._client.create_topics(
+                [NewTopic(name=name, num_partitions=partitions, replication_factor=-1)]
+            )
         except TopicAlreadyExistsError:
             pass  # another process was faster
         except KafkaError as error:
-            raise MercatoError(f"topic {name} can't be created: {error}", "create it on the broker by hand") from None
+            raise MercatoError(
+                f"topic {name} can't be created: {error}", "create it on the broker by hand"
+            ) from None
         if found := self.topic(name):
             return found
         raise MercatoError(f"topic {name} was created but the broker doesn't show it", "try again")
+
+    def delete_topic(self, name: str) -> None:
+        """Delete the topic with its records, if there is one, and wait until it is gone."""
+        if not self.topic(name):
+            return
+        try:
+            self._client.delete_topics([name])
+        except KafkaError as error:
+            raise MercatoError(f"topic {name} can't be deleted: {error}", "delete it on the broker by hand") from None
+        deadline = time.monotonic() + 30
+        while self.topic(name):
+            if time.monotonic() > deadline:
+                raise MercatoError(f"topic {name} is still there 30 s after its deletion", "look at the broker")
+            time.sleep(0.1)
 
     def latest_offsets(self, topic: Topic) -> dict[int, int]:
         """Partition to its end as ListOffsets tells it. The local broker tells the second record of its last

@@ -10,10 +10,12 @@ from psycopg import Connection, errors, sql
 
 from mercato.errors import ServiceUnavailable
 
-__all__ = ["BadInput", "Connection", "Endpoint", "Gone", "connect", "sql"]
+__all__ = ["BadInput", "Connection", "Endpoint", "Gone", "Missing", "connect", "sql"]
 
 #: The server refused a value of ours (bad JSON, bad encoding, too deep): the row is bad, not the connection.
 BadInput = (errors.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
+#: A table or schema is not there (yet).
+Missing = (errors.UndefinedTable, errors.InvalidSchemaName)
 #: The server went away or was restarted in the middle: nothing of the open transaction is stored.
 Gone = (psycopg.OperationalError, psycopg.InterfaceError)
 

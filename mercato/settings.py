@@ -97,7 +97,9 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
-        raise WrongUse(f"{name} is {first['input']!r}: {first['msg']}", "correct it in the environment or .env") from None
+        raise WrongUse(
+            f"{name} is {first['input']!r}: {first['msg']}", "correct it in the environment or .env"
+        ) from None
 
 
 def _env_file_names() -> list[str]:
@@ -105,7 +107,9 @@ def _env_file_names() -> list[str]:
     try:
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{path} can't be read: {error}", "make it a readable UTF-8 file of NAME=value lines") from None
+        raise WrongUse(
+            f"{path} can't be read: {error}", "make it a readable UTF-8 file of NAME=value lines"
+        ) from None
     names = []
     for number, line in enumerate(lines, 1):
         words = line.strip().removeprefix("export ")

@@ -111,4 +111,6 @@ def shared_data() -> Path:
 
 
 def _superuser(settings: Settings) -> Connection:
-    return driver.connect(postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER), autocommit=True)
+    return driver.connect(
+        postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER), autocommit=True
+    )

@@ -41,8 +41,10 @@ def consume(until_empty: bool, as_json: bool) -> None:
 
     def on_batch(written: Written) -> None:
         nonlocal total
-        total = Written(*(a + b for a, b in zip(dataclasses.astuple(total), dataclasses.astuple(written), strict=True)))
-        bar.update(task, description=_words(total))
+        total = Written(
+            *(a + b for a, b in zip(dataclasses.astuple(total), dataclasses.astuple(written), strict=True))
+        )
+        bar.update(task, description=str(total))
 
     consumer = Consumer(
         settings,
@@ -50,7 +52,7 @@ def consume(until_empty: bool, as_json: bool) -> None:
         endpoints.kafka(settings),
         until_empty=until_empty,
         on_batch=on_batch,
-        on_trouble=lambda words: console.print(f"waiting: {words}", highlight=False),
+        on_trouble=lambda words: click.echo(f"waiting: {words}", err=True),
     )
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
@@ -62,14 +64,7 @@ def consume(until_empty: bool, as_json: bool) -> None:
     with bar:
         consumer.run()
     seconds = round(time.monotonic() - began, 2)
-    console.print(f"consume: {_words(total)} in {seconds} s", highlight=False)
+    click.echo(f"consume: {total} in {seconds} s", err=True)
     if as_json:
         json.dump({**dataclasses.asdict(total), "seconds": seconds}, sys.stdout)
         sys.stdout.write("\n")
-
-
-def _words(done: Written) -> str:
-    return (
-        f"{done.received:,} received = {done.loaded:,} loaded + {done.duplicate:,} duplicate "
-        f"+ {done.quarantined:,} quarantined"
-    )

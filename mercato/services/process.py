@@ -47,7 +47,13 @@ def spawn(command: list[str], *, log: Path, pid_file: Path, env: dict[str, str] 
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env, start_new_session=True, cwd=log.parent
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            env=env,
+            start_new_session=True,
+            cwd=log.parent,
         )
     pid_file.write_text(f"{child.pid}\n")
     return child.pid
@@ -122,7 +128,8 @@ def exclusive(home: Path) -> Iterator[None]:
         lock = (home / "lock").open("w")
     except OSError as error:
         raise ServiceWontStart(
-            f"{home} can't be written: {error.strerror}", "give it to your user, or set MERCATO_HOME to a folder of yours"
+            f"{home} can't be written: {error.strerror}",
+            "give it to your user, or set MERCATO_HOME to a folder of yours",
         ) from None
     free = shutil.disk_usage(home).free
     if free < DISK_NEEDED:

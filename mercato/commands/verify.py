@@ -1,0 +1,203 @@
+"""`mercato verify`: do the books balance, and do the marts say what is true?"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from ingestion.ledger import Balance, add_in_flight, read_books
+from ingestion.sql import query
+from ingestion.stream import end_offsets
+from mercato import settings as config
+from mercato.errors import WrongUse
+from mercato.kafka_admin import Admin
+from mercato.postgres import Connection, Missing, connect
+from mercato.proof import Key, Proof, compare, expected_from_truth, show
+from mercato.services import endpoints
+
+MOST_DIFFERENCES = 20
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The ledger's balance, the marts' proof (None before the first transform), and what differs in all."""
+
+    balance: Balance
+    proof: Proof | None
+    behind: int
+    differences: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "verified": not self.differences,
+            "ledger": self.balance.counts(),
+            "quarantined_by_reason": self.balance.by_reason,
+            "truth": self.proof.truth if self.proof else None,
+            "kpis": self.proof.totals if self.proof else {},
+            "not_yet_transformed": self.behind,
+            "differences": self.differences,
+        }
+
+
+@click.command()
+@click.option(
+    "--truth", type=click.Path(dir_okay=False, path_type=Path), help="Truth file of `mercato generate`."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object on stdout.")
+def verify(truth: Path | None, as_json: bool) -> None:
+    """Prove the numbers; exit code 1 and the name of each figure where they don't hold.
+
+    The ledger must balance with itself, with the rows and with the stream; marts and reports must agree with
+    each other and, given a truth file, with the truth: by day, to the cent.
+
+    \b
+    Example:
+      mercato verify --truth truth.json
+    """
+    verdict = examine(config.load(), read_truth(truth) if truth else None)
+    if as_json:
+        click.echo(json.dumps(verdict.as_dict()))
+    else:
+        print_verdict(verdict)
+    if verdict.differences:
+        raise SystemExit(1)
+
+
+def examine(settings: config.Settings, truth: dict[str, Any] | None) -> Verdict:
+    """Draw the balance, read the KPIs, compare."""
+    balance = draw_balance(settings)
+    differences = list(balance.differences)
+    if balance.residual:
+        differences.append(f"ledger: {balance.residual:,} records are lost (or, below 0, counted twice)")
+    with connect(endpoints.warehouse(settings), autocommit=True) as connection:
+        tables, behind = _read_kpis(connection)
+    if truth is not None:
+        differences += _against_truth(balance, truth)
+    proof = None
+    if tables:
+        proof = compare(tables, expected_from_truth(truth) if truth is not None else None)
+        differences += map(str, proof.differences)
+    elif truth is not None:
+        differences.append("marts: there are none yet: `mercato transform`")
+    if truth is not None and behind:
+        differences.append(f"marts: {behind:,} events were loaded since they were built: `mercato transform`")
+    return Verdict(balance, proof, behind, differences)
+
+
+def _against_truth(balance: Balance, truth: dict[str, Any]) -> list[str]:
+    counts = {
+        name: (getattr(balance, name), truth[name]) for name in ("sent", "loaded", "duplicate", "quarantined")
+    }
+    for reason in sorted(balance.by_reason.keys() | truth["quarantined_by_reason"].keys()):
+        counts[f"quarantined as {reason}"] = (
+            balance.by_reason.get(reason, 0), truth["quarantined_by_reason"].get(reason, 0),
+        )  # fmt: skip
+    return [
+        f"ledger: {name} {have:,}, the truth says {want:,}"
+        for name, (have, want) in counts.items()
+        if have != want
+    ]
+
+
+def draw_balance(settings: config.Settings) -> Balance:
+    """The ledger's balance, with what the topics hold beyond it."""
+    with connect(endpoints.warehouse(settings), autocommit=True) as connection:
+        found = read_books(connection)
+    servers = endpoints.kafka(settings)
+    booked = {
+        source.removeprefix("kafka:") for source, _, _ in found.positions if source.startswith("kafka:")
+    }
+    with Admin(servers) as admin:
+        for name in sorted(booked | {settings.kafka.topic}):
+            if topic := admin.topic(name):
+                add_in_flight(found, topic, end_offsets(servers, admin, topic))
+    return found
+
+
+def read_truth(path: Path) -> dict[str, Any]:
+    """Read a truth file.
+
+    Raises:
+        WrongUse: it can't be read or is none.
+    """
+    try:
+        truth: dict[str, Any] = json.loads(path.read_bytes())
+        if truth["truth_version"] != 1:
+            raise WrongUse(
+                f"{path} is of truth version {truth['truth_version']}", "write it anew: `mercato generate`"
+            )
+    except OSError as error:
+        raise WrongUse(
+            f"{path} can't be read: {error.strerror}", "`mercato generate --truth FILE` writes one"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise WrongUse(f"{path} is no truth file", "`mercato generate --truth FILE` writes one") from None
+    return truth
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """Print the two tables and the differences, on stderr."""
+    console = Console(stderr=True, highlight=False)
+    books = Table(title="Every record, accounted for", title_justify="left", box=None)
+    for name in verdict.balance.counts():
+        books.add_column(name.replace("_", " "), justify="right")
+    books.add_row(*(f"{value:,}" for value in verdict.balance.counts().values()))
+    console.print(books)
+    if verdict.proof:
+        console.print(_kpi_table(verdict.proof))
+    if verdict.behind:
+        console.print(f"{verdict.behind:,} events are loaded but not yet in the marts: `mercato transform`")
+    for line in verdict.differences[:MOST_DIFFERENCES]:
+        console.print(f"[red]≠[/] {line}", soft_wrap=True)
+    if len(verdict.differences) > MOST_DIFFERENCES:
+        console.print(f"  and {len(verdict.differences) - MOST_DIFFERENCES} more (all of them with --json)")
+    console.print("[red]not verified[/]" if verdict.differences else "[green]verified[/]")
+
+
+def _kpi_table(proof: Proof) -> Table:
+    table = Table(title="\nEvery KPI, in every table that has it", title_justify="left", box=None)
+    table.add_column("KPI")
+    if proof.truth:
+        table.add_column("truth", justify="right")
+    table.add_column("warehouse", justify="right")
+    table.add_column("tables that agree on every day")
+    for kpi, totals in proof.totals.items():
+        row = [kpi.replace("_", " "), " / ".join(show(kpi, value) for value in sorted(set(totals.values())))]
+        if proof.truth:
+            row.insert(1, show(kpi, proof.truth[kpi]))
+        agreeing = proof.agreeing(kpi)
+        colour = "green" if len(agreeing) == len(totals) else "red"
+        table.add_row(*row, f"[{colour}]{len(agreeing)} of {len(totals)}[/]: {', '.join(agreeing)}")
+    if proof.truth:
+        table.add_row("conversion", *(f"{share:.2%}" for share in _conversion(proof)))
+    return table
+
+
+def _conversion(proof: Proof) -> Iterator[float]:
+    """Converted sessions by sessions: of the truth, and of the first table that has both."""
+    truth = proof.truth or {}
+    yield truth["converted_sessions"] / (truth["sessions"] or 1)
+    sessions = proof.totals["sessions"]
+    for table, converted in proof.totals["converted_sessions"].items():
+        if table in sessions:
+            yield converted / (sessions[table] or 1)
+            return
+
+
+def _read_kpis(connection: Connection) -> tuple[dict[str, dict[Key, int]], int]:
+    """Table to its figures, and how many events were loaded since; nothing before the first transform."""
+    try:
+        rows = connection.execute(query("daily_kpis")).fetchall()
+        (behind,) = connection.execute(query("marts_behind")).fetchone() or (0,)
+    except Missing:
+        return {}, 0
+    tables: dict[str, dict[Key, int]] = {}
+    for kpi, table, day, currency, amount in rows:
+        tables.setdefault(table, {})[kpi, day, currency or ""] = int(amount)
+    return tables, int(behind)
