@@ -153,6 +153,19 @@ def test_a_customer_is_identified_once_and_known_from_then_on() -> None:
     assert len(known) > 20
 
 
+def test_nobody_is_in_two_visits_at_once() -> None:
+    shard = simulate._Shard(Config(7, END), build(7, 80), 0)
+    noon = END.timestamp() * 1000 - 43_200_000
+    last: dict[int, int] = {}
+    for _ in range(100):
+        person = shard._visitor(Random(3), int(noon))  # always wants the same one
+        if person is not None:
+            assert last.get(person.index, 0) < noon
+            events = list(shard._visit(Random(1), person, int(noon)))
+            last[person.index] = max(record.at for record in events)
+    assert 0 < len(last) <= 3
+
+
 def test_the_volume_at_defaults_is_what_the_documentation_promises() -> None:
     names = defaultdict(int)
     for event in history(7, days=30, sessions_per_day=360):

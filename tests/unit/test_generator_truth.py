@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from data_generator import simulate
 from data_generator.config import Config
-from data_generator.faults import KINDS, Record
+from data_generator.faults import KINDS, Injector, Record
+from data_generator.journeys import Event
 from data_generator.truth import Truth
 from mercato.events import TRACK, Envelope
 
@@ -177,10 +178,10 @@ def test_a_sink_that_fails_is_aborted_and_its_error_reaches_the_caller() -> None
 
 def test_every_kind_of_fault_occurs_evenly_at_its_rate_and_fails_for_its_own_reason() -> None:
     sink = Memory()
-    truth = simulate.run(Config(7, END, 30, 360, 0.02), sink)
+    truth = simulate.run(Config(7, END, 15, 360, 0.2), sink)
     events = truth.sent - truth.faults["duplicate"]
     for kind, many in truth.faults.items():
-        assert 0.7 < many / (events * 0.02 / len(KINDS)) < 1.3, kind
+        assert 0.9 < many / (events * 0.2 / len(KINDS)) < 1.1, kind
     for record in sink.records:
         assert defect(record.line) == (KINDS[record.fault] if record.fault else None)
         assert b"\n" not in record.line
@@ -201,6 +202,17 @@ def test_a_copy_always_comes_after_its_original_on_the_same_key() -> None:
             assert record.message_id not in seen
             seen[record.message_id] = record
     assert recomputed > 50
+
+
+@pytest.mark.parametrize("left", [50, 900, 1_500, 3_600_000])
+def test_a_copy_stays_behind_its_original_also_when_the_history_is_nearly_over(left: int) -> None:
+    end = Config(1, END).end_ms
+    injector = Injector("1", 1.0, end)
+    event = Event(end - left, "page", "id", "key", "visitor", "", "{}", "{}")
+    delivered = [[record.delivered for record in injector.deliver(event)] for _ in range(500)]
+    for moments in delivered:
+        assert end - left < moments[0] < moments[-1] < end or (len(moments) == 1 and moments[0] < end)
+    assert any(len(moments) == 2 for moments in delivered) == (left > 1_000)
 
 
 def test_a_late_event_keeps_its_timestamp_and_is_delivered_hours_later_before_the_end() -> None:
