@@ -204,6 +204,19 @@ def test_a_copy_always_comes_after_its_original_on_the_same_key() -> None:
     assert recomputed > 50
 
 
+def test_a_fault_that_does_not_fit_an_event_waits_for_one_that_it_fits() -> None:
+    config = Config(1, END)
+    injector = Injector("1", 1.0, config.end_ms)
+    page = Event(config.start_ms, "page", "id", "key", "visitor", "", "{}", "{}")
+    kinds = [injector.deliver(page)[-1].fault for _ in range(50)]
+    injector._rate = 0.0
+    search = page._replace(name="Products Searched", body='{"query":"x"}')
+    waited = [injector.deliver(search)[-1].fault for _ in range(50)]
+    assert "wrong_type" not in kinds
+    assert len([kind for kind in kinds + waited if kind]) == 50
+    assert waited.count("wrong_type") > 3
+
+
 @pytest.mark.parametrize("left", [50, 900, 1_500, 3_600_000])
 def test_a_copy_stays_behind_its_original_also_when_the_history_is_nearly_over(left: int) -> None:
     end = Config(1, END).end_ms
