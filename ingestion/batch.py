@@ -7,6 +7,8 @@ rejected record, or a control record that holds none.
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
+
 from ingestion.decode import Rejected, decode
 from mercato.events import Envelope
 
@@ -126,6 +128,8 @@ def _time(value: datetime | None) -> bytes:
     return b"\\N" if value is None else value.astimezone(UTC).isoformat().encode()
 
 
-def _json(value: bytes) -> bytes:
-    value = bytes(value)
-    return _escape(value) if value and value != b"null" else b"\\N"
+def _json(value: msgspec.Raw | msgspec.UnsetType) -> bytes:
+    if value is msgspec.UNSET:
+        return b"\\N"
+    text = bytes(value)
+    return b"\\N" if text == b"null" else _escape(text)

@@ -50,7 +50,8 @@ class Consumer:
         while not self.stop.is_set():
             self._progress = False
             try:
-                return self._session()
+                self._session()
+                return
             except (ServiceUnavailable, Fenced, *Gone) as error:
                 failures = 0 if self._progress else failures + 1
                 self.on_trouble(str(error).strip().splitlines()[0])

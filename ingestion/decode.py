@@ -47,7 +47,7 @@ def decode(raw: bytes | None, now: datetime, max_bytes: int) -> Envelope | Rejec
         if event.type == "track":
             if event.event not in _properties:
                 return Rejected("unknown_event", f"event {event.event!r} is not in the contract")
-            _properties[event.event].decode(event.properties or b"{}")
+            _properties[event.event].decode(b"{}" if event.properties is msgspec.UNSET else event.properties)
     except UnicodeDecodeError as error:
         return Rejected("not_utf8", f"byte {error.start}: {error.reason}")
     except msgspec.ValidationError as error:
@@ -63,8 +63,8 @@ def _whole(event: Envelope, raw: bytes, now: datetime) -> Envelope | Rejected:
     if event.userId is None and event.anonymousId is None:
         return Rejected("missing_property", "neither userId nor anonymousId")
     for name in ("properties", "context", "traits"):
-        nested = bytes(getattr(event, name))
-        if nested and not nested.startswith(b"{") and nested != b"null":
+        nested = getattr(event, name)
+        if nested is not msgspec.UNSET and bytes(nested)[:1] not in (b"{", b"n"):  # an object or null
             return Rejected("wrong_type", f"{name} is no object")
     if b"\\u0000" in raw and "\0" in f"{event.messageId}{event.event}{event.userId}{event.anonymousId}":
         return Rejected("impossible_value", "an id holds a NUL character, which Postgres can't store")

@@ -21,7 +21,9 @@ SCHEMAS = ("raw", "ops", "staging", "intermediate", "marts", "reports", "snapsho
 def pending(connection: Connection) -> list[str]:
     """Names of the migrations that `migrate` would apply."""
     row = connection.execute("select to_regclass('public.mercato_migrations')").fetchone()
-    done = connection.execute("select name from public.mercato_migrations").fetchall() if row and row[0] else []
+    done = (
+        connection.execute("select name from public.mercato_migrations").fetchall() if row and row[0] else []
+    )
     return sorted({path.name for path in FOLDER.glob("*.sql")} - {name for (name,) in done})
 
 
@@ -46,7 +48,9 @@ def migrate(connection: Connection) -> list[str]:
             "create table if not exists public.mercato_migrations "
             "(name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
         )
-        done = dict(connection.execute("select name, sha256 from public.mercato_migrations").fetchall())
+        done: dict[str, str] = dict(
+            connection.execute("select name, sha256 from public.mercato_migrations").fetchall()
+        )
         files = {path.name: path.read_bytes() for path in sorted(FOLDER.glob("*.sql"))}
         for name, digest in done.items():
             if name not in files or hashlib.sha256(files[name]).hexdigest() != digest:

@@ -27,7 +27,7 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Envelope(Struct):
-    """The outside of every call. The three nested objects stay as the sender wrote them; empty where absent."""
+    """The outside of every call. The three nested objects stay as the sender wrote them."""
 
     messageId: Id
     type: str
@@ -37,9 +37,9 @@ class Envelope(Struct):
     anonymousId: Id | None = None
     sentAt: Moment | None = None
     receivedAt: Moment | None = None
-    context: Raw = Raw()
-    properties: Raw = Raw()
-    traits: Raw = Raw()
+    context: Raw | UnsetType = UNSET
+    properties: Raw | UnsetType = UNSET
+    traits: Raw | UnsetType = UNSET
 
 
 class Product(Struct):

@@ -87,11 +87,15 @@ class Admin:
         try:
             self._client.delete_topics([name])
         except KafkaError as error:
-            raise MercatoError(f"topic {name} can't be deleted: {error}", "delete it on the broker by hand") from None
+            raise MercatoError(
+                f"topic {name} can't be deleted: {error}", "delete it on the broker by hand"
+            ) from None
         deadline = time.monotonic() + 30
         while self.topic(name):
             if time.monotonic() > deadline:
-                raise MercatoError(f"topic {name} is still there 30 s after its deletion", "look at the broker")
+                raise MercatoError(
+                    f"topic {name} is still there 30 s after its deletion", "look at the broker"
+                )
             time.sleep(0.1)
 
     def latest_offsets(self, topic: Topic) -> dict[int, int]:

@@ -112,6 +112,12 @@ select 'raw.events', count(*) from raw.events where batch_id not in (select batc
 union all
 select 'raw.quarantine', count(*) from raw.quarantine where batch_id not in (select batch_id from ops.ledger);
 
+-- name: ledger_sources
+select distinct source from ops.ledger order by source;
+
+-- name: ledger_summary
+select coalesce(sum(loaded), 0), coalesce(sum(quarantined), 0), max(loaded_at) from ops.ledger;
+
 -- name: quarantine_by_reason
 select reason, count(*) from raw.quarantine group by reason order by reason;
 

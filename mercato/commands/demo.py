@@ -16,6 +16,7 @@ from data_generator import publish, simulate
 from data_generator.config import Config, midnight
 from ingestion.consume import Consumer
 from ingestion.migrations import drop_all, migrate
+from ingestion.sql import query
 from ingestion.warehouse import Written
 from mercato import settings as config
 from mercato.commands.services import start_services
@@ -58,7 +59,9 @@ class Steps:
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="Days of trade.")
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same shop.")
 @click.option("--faults", type=float, default=0.01, show_default=True, help="Share of the events hit.")
-@click.option("--json", "as_json", is_flag=True, help="Print figures and verdict as one JSON object on stdout.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print figures and verdict as one JSON object on stdout."
+)
 def demo(days: int, seed: int, faults: float, as_json: bool) -> None:
     """Run the main job, end to end: a simulated shop with faults in its events → Kafka → Postgres → dbt, run by
     Airflow → the proof that every number equals the truth the shop wrote.
@@ -80,7 +83,9 @@ def demo(days: int, seed: int, faults: float, as_json: bool) -> None:
         tell("Postgres and the Kafka-protocol broker, from PyPI packages")
         start_services(settings)
         _start_anew(settings)
-    with ThreadPoolExecutor(1) as background:  # Airflow needs ten seconds to come up: meanwhile the shop trades
+    with ThreadPoolExecutor(
+        1
+    ) as background:  # Airflow needs ten seconds to come up: meanwhile the shop trades
         airflow_up = background.submit(airflow.start, settings)
         truth = _trade(settings, shop, steps)
         _load(settings, steps)
@@ -104,11 +109,8 @@ def demo(days: int, seed: int, faults: float, as_json: bool) -> None:
 def _start_anew(settings: Settings) -> None:
     """Empty the warehouse and the topic if all they hold is a former demo's."""
     with connect(endpoints.warehouse(settings), autocommit=True) as connection:
-        others = [
-            source
-            for (source,) in connection.execute("select distinct source from ops.ledger").fetchall()
-            if source != f"kafka:{TOPIC}"
-        ]
+        sources = connection.execute(query("ledger_sources")).fetchall()
+        others = [source for (source,) in sources if source != f"kafka:{TOPIC}"]
         if others:
             raise MercatoError(
                 f"the warehouse holds data of {', '.join(others)}, which the demo would mix with its own",
@@ -178,7 +180,10 @@ def _say_what_next(settings: Settings, console: Console, seconds: float) -> None
     console.print(f"\nDone in {seconds} s. The services are up; look at", soft_wrap=True)
     for what, where in (
         ("the run, in Airflow", f"{airflow.url(settings)}  user {airflow.USER}, password in {secrets}"),
-        ("the tables", "cd dbt_project && ../.venv/bin/dbt show --inline \"select * from reports.rpt_daily_sales\""),
+        (
+            "the tables",
+            'cd dbt_project && ../.venv/bin/dbt show --inline "select * from reports.rpt_daily_sales"',
+        ),
         ("the books", ".venv/bin/mercato verify"),
         ("the truth", str(settings.home / "demo" / "truth.json")),
         ("stop", "make down"),

@@ -100,7 +100,9 @@ def _postgres(settings: Settings) -> Iterator[Finding]:
         address = endpoints.warehouse(settings)
         with warehouse.connect(address, autocommit=True) as connection:
             missing = pending(connection)
-        seen = f"{address} answers, {f'{len(missing)} migrations to apply' if missing else 'schema up to date'}"
+        seen = (
+            f"{address} answers, {f'{len(missing)} migrations to apply' if missing else 'schema up to date'}"
+        )
         yield Finding("postgres", seen, "`mercato up`" if missing else None)
     except MercatoError as error:
         yield Finding("postgres", error.what, error.cure)
@@ -119,12 +121,13 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
             memory = " (local, in memory only)" if broker.running(settings) else ""
             yield Finding("kafka", f"{servers} answers, topic {topic.name} is there{memory}")
             found = draw_balance(settings)
-            yield Finding(
-                "ledger", f"{found.in_flight:,} in flight, residual {found.residual}, {len(found.differences)} differences",
-                "`mercato verify` names them" if found.residual or found.differences else None,
-            )  # fmt: skip
+            wrong = found.residual or found.differences
+            seen = f"{found.in_flight:,} in flight, residual {found.residual}, {len(found.differences)} differences"
+            yield Finding("ledger", seen, "`mercato verify` names them" if wrong else None)
     except MercatoError as error:
         yield Finding("kafka", error.what, error.cure)
+    except warehouse.Missing:
+        pass  # not migrated: the check of Postgres says so
 
 
 def _airflow(settings: Settings) -> Iterator[Finding]:
@@ -135,7 +138,7 @@ def _airflow(settings: Settings) -> Iterator[Finding]:
     well = bool(parts) and set(parts.values()) == {"healthy"}
     yield Finding(
         "airflow", f"{airflow.url(settings)}: {parts or 'no answer'}",
-        None if well else f"read the logs in {airflow.folder(settings)}, then `mercato down` and `mercato up --airflow`",
+        None if well else f"read {airflow.folder(settings)}/*.log; `mercato down`, then `mercato up --airflow`",
     )  # fmt: skip
 
 

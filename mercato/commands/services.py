@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestion.migrations import migrate
+from ingestion.sql import query
 from mercato import postgres as warehouse
 from mercato import settings as config
 from mercato.commands.verify import draw_balance
@@ -106,9 +107,7 @@ def _services(settings: config.Settings) -> dict[str, dict[str, str]]:
     try:
         address = endpoints.warehouse(settings)
         with warehouse.connect(address, autocommit=True) as connection:
-            loaded, quarantined, at = connection.execute(
-                "select coalesce(sum(loaded), 0), coalesce(sum(quarantined), 0), max(loaded_at) from ops.ledger"
-            ).fetchone() or (0, 0, None)
+            loaded, quarantined, at = connection.execute(query("ledger_summary")).fetchone() or (0, 0, None)
         note = f"{loaded:,} events, {quarantined:,} in quarantine" + (
             f", last load {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
         )

@@ -99,6 +99,8 @@ def environment(settings: Settings) -> dict[str, str]:
         # With the default of 5 s a finished task can hold its slot for 5 s.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        # A task that a stop or a crash cut off is found and tried again after a minute, not after five.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",  # no line for each request
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -116,19 +118,14 @@ def start(settings: Settings) -> None:
     Raises:
         ServiceWontStart: the port is taken, a component exited, or it isn't healthy after START_SECONDS.
     """
-    if not running(settings):
-        _launch(settings)
-    home = folder(settings)
-    decided = process.wait_until(lambda: _healthy(settings) or not running(settings), seconds=START_SECONDS)
-    if not running(settings):
+    if running(settings) and _settled(settings):
+        return
+    _launch(settings)
+    if not _settled(settings):
+        home = folder(settings)
+        said = _last_words(home)
         stop(settings)
-        raise ServiceWontStart(f"Airflow: {_last_words(home)}", f"read the logs in {home}")
-    if not decided:
-        states = ", ".join(f"{name} {state}" for name, state in health(settings).items())
-        raise ServiceWontStart(
-            f"Airflow isn't healthy after {START_SECONDS} s: {states or 'its API does not answer'}",
-            f"read the logs in {home}",
-        )
+        raise ServiceWontStart(f"Airflow: {said}", f"read the logs in {home}")
 
 
 def stop(settings: Settings) -> None:
@@ -136,8 +133,10 @@ def stop(settings: Settings) -> None:
     if found := _supervisor(settings):
         process.stop(found, patience=PATIENCE + 3)
     if leader := process.read_pid(folder(settings) / "pid"):
+        # The kernel told them to end when the supervisor died; executor workers don't listen.
+        process.wait_until(lambda: not session_members(leader), seconds=2)
         for member in session_members(leader):
-            process.stop(member, patience=PATIENCE)
+            process.stop(member, patience=0.1)
     (folder(settings) / "pid").unlink(missing_ok=True)
 
 
@@ -149,6 +148,17 @@ def _supervisor(settings: Settings) -> psutil.Process | None:
 def _healthy(settings: Settings) -> bool:
     states = health(settings)
     return len(states) == 3 and set(states.values()) == {"healthy"}
+
+
+def _settled(settings: Settings) -> bool:
+    """Wait for what was started: True once it is healthy, False if it ended."""
+    if process.wait_until(lambda: _healthy(settings) or not running(settings), seconds=START_SECONDS):
+        return running(settings)
+    states = ", ".join(f"{name} {state}" for name, state in health(settings).items())
+    raise ServiceWontStart(
+        f"Airflow isn't healthy after {START_SECONDS} s: {states or 'its API does not answer'}",
+        f"read the logs in {folder(settings)}",
+    )
 
 
 def _choose_port(settings: Settings) -> None:

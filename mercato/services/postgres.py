@@ -73,7 +73,7 @@ def start(settings: Settings) -> None:
     home, data = folder(settings), folder(settings) / "data"
     if not running(settings):
         home.mkdir(parents=True, exist_ok=True)
-        user = _server_user(home)
+        user = _server_user()
         if not (data / "PG_VERSION").exists():
             _init(settings, home, data, user)
         (data / "postmaster.pid").unlink(missing_ok=True)  # left by a killed server
@@ -90,7 +90,7 @@ def stop(settings: Settings) -> None:
         _run(
             [str(binaries() / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-m", "fast", "stop"],
             home,
-            _server_user(home),
+            _server_user(),
         )
 
 
@@ -111,9 +111,10 @@ def _init(settings: Settings, home: Path, data: Path, user: dict[str, Any]) -> N
         for path in (home, draft, password):
             os.chown(path, user["user"], user["group"])
     try:
-        _run([str(binaries() / "initdb"), "-D", str(draft), "-U", SUPERUSER, "--pwfile", str(password), "--encoding", "UTF8",
-              "--auth", "scram-sha-256", "--locale-provider", "builtin", "--locale", "C.UTF-8", "--no-instructions"],
-             home, user)  # fmt: skip
+        command = [str(binaries() / "initdb"), "-D", str(draft), "-U", SUPERUSER, "--pwfile", str(password)]
+        command += ["--auth", "scram-sha-256", "--encoding", "UTF8", "--no-instructions"]
+        command += ["--locale-provider", "builtin", "--locale", "C.UTF-8"]  # the same order on every machine
+        _run(command, home, user)
     finally:
         password.unlink()
     with (draft / "postgresql.conf").open("a") as conf:
@@ -139,8 +140,8 @@ def _create_roles_and_databases(settings: Settings) -> None:
                 )
 
 
-def _server_user(home: Path) -> dict[str, Any]:
-    """Arguments for subprocess: Postgres refuses root, so as root its processes run as `postgres` or `nobody`."""
+def _server_user() -> dict[str, Any]:
+    """Arguments for subprocess: Postgres refuses root, so as root it is run as `postgres` or `nobody`."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
