@@ -90,10 +90,11 @@ def test_a_partial_refund_of_odd_prices_never_gives_back_a_cent_too_much(
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process_with_another_hash_seed(tmp_path: Any) -> None:
     program = (
-        "import hashlib; from datetime import UTC, datetime; from data_generator import simulate;"
+        "import hashlib; from datetime import UTC, datetime; from data_generator import simulate, world;"
         "from data_generator.config import Config;"
         "config = Config(7, datetime(2026, 3, 29, tzinfo=UTC), 3, 60, 0.05);"
-        "print(hashlib.sha256(b'\\n'.join(r.line for r in simulate.records(config))).hexdigest())"
+        "print(hashlib.sha256(b'\\n'.join(r.line for r in simulate.records(config))).hexdigest());"
+        "print(hashlib.sha256(repr(world.build(7, 2_000)).encode()).hexdigest())"
     )
     found = {
         subprocess.run(
@@ -102,7 +103,7 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process_with_another_hash
             capture_output=True,
             check=True,
         ).stdout
-        for number in ("1", "2")
+        for number in ("1", "2", "3")
     }
     assert len(found) == 1
 
