@@ -18,27 +18,30 @@ paused as (
 
 ),
 
-numbered as (
+marked as (
 
     select
         *,
         -- Strictly longer: a pause of exactly the limit stays in the session.
-        count(*) filter (
-            where previous_at is null
+        case
+            when previous_at is null
                 or occurred_at > {{ dbt.dateadd('minute', var('session_gap_minutes'), 'previous_at') }}
-        ) over (partition by anonymous_id order by occurred_at, message_id) as session_number
+                then occurred_at
+        end as starts_at
 
     from paused
 
 ),
 
+-- All windows are the same, so that the events are sorted once.
 started as (
 
     select
         *,
-        min(occurred_at) over (partition by anonymous_id, session_number) as session_started_at
+        count(starts_at) over (partition by anonymous_id order by occurred_at, message_id) as session_number,
+        max(starts_at) over (partition by anonymous_id order by occurred_at, message_id) as session_started_at
 
-    from numbered
+    from marked
 
 ),
 
