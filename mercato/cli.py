@@ -62,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MercatoError as error:
         click.echo(f"mercato: {error}", err=True)
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output went away
+        sys.exit(1)
     except PermissionError as error:
         click.echo(
             f"mercato: {error.filename}: permission denied\n  cure: give it to your user (chown -R)", err=True
@@ -71,8 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if error.errno != 28:  # ENOSPC
             raise
         click.echo("mercato: no space left on the disk\n  cure: free some, or set MERCATO_HOME", err=True)
-        sys.exit(1)
-    except BrokenPipeError:
         sys.exit(1)
 
 
