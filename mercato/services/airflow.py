@@ -99,8 +99,8 @@ def environment(settings: Settings) -> dict[str, str]:
         # With the default of 5 s a finished task can hold its slot for 5 s.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-        # A task that a stop or a crash cut off is found and tried again after a minute, not after five.
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        # A task that a stop or a crash cut off is found within a minute, not after five, and run again.
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",  # no line for each request
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
