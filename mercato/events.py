@@ -19,8 +19,9 @@ TYPES = ("track", "identify", "page")
 
 Id = Annotated[str, Meta(min_length=1, max_length=255)]
 Text = str | None | UnsetType
-Money = Annotated[float, Meta(ge=0, lt=1e13, description="major units, as Segment sends it")]
-Quantity = Annotated[int, Meta(ge=1, le=1_000_000)]
+# The bounds keep price × quantity in minor units, of three decimals at most, within 64 bits.
+Money = Annotated[float, Meta(ge=0, lt=1e9, description="major units, as Segment sends it")]
+Quantity = Annotated[int, Meta(ge=1, le=100_000)]
 Position = int | str | None | UnsetType
 Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$", description="ISO 4217")]
 Moment = Annotated[datetime, Meta(tz=True)]

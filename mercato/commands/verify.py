@@ -77,6 +77,12 @@ def examine(settings: config.Settings, truth: dict[str, Any] | None) -> Verdict:
         differences.append(f"ledger: {balance.residual:,} records are lost (or, below 0, counted twice)")
     with connect(endpoints.warehouse(settings), autocommit=True) as connection:
         tables, behind = _read_kpis(connection)
+        if tables:
+            for table, order, own, parts in connection.execute(query("orders_that_do_not_add_up")).fetchall():
+                amounts = (
+                    f"{show('gross_revenue', int(own))}, its parts say {show('gross_revenue', int(parts))}"
+                )
+                differences.append(f"{table}: order {order}: {amounts}")
     if truth is not None:
         differences += _against_truth(balance, truth)
     proof = None

@@ -48,12 +48,15 @@ def test_an_order_arrives_in_the_reports_as_the_generator_made_it(
 ) -> None:
     sent = events(tmp_path, mercato)
     loaded = {row[0] for row in warehouse.execute("select message_id from raw.events").fetchall()}
-    order = next(one for one in sent if one.get("event") == "Order Completed" and one.get("messageId") in loaded)
+    order = next(
+        one for one in sent if one.get("event") == "Order Completed" and one.get("messageId") in loaded
+    )
     said = order["properties"]
     at = datetime.fromisoformat(order["timestamp"])
 
     kept = warehouse.execute(
-        "select event, user_id, timestamp, properties from raw.events where message_id = %s", [order["messageId"]]
+        "select event, user_id, timestamp, properties from raw.events where message_id = %s",
+        [order["messageId"]],
     ).fetchone()
     assert kept == ("Order Completed", order["userId"], at, said)
 
@@ -67,7 +70,8 @@ def test_an_order_arrives_in_the_reports_as_the_generator_made_it(
     assert fact == (order["userId"], at, "EUR", len(said["products"]), gross, discount, total)
 
     lines = warehouse.execute(
-        "select product_id, quantity, unit_price_minor from marts.fct_order_lines where order_id = %s order by line_number",
+        "select product_id, quantity, unit_price_minor from marts.fct_order_lines "
+        "where order_id = %s order by line_number",
         [said["order_id"]],
     ).fetchall()
     assert lines == [
@@ -123,6 +127,13 @@ def test_everything_is_proved_and_each_wrong_number_is_caught_and_named(
         f"update marts.fct_order_lines set unit_price_minor = unit_price_minor + 1 {one} marts.fct_order_lines)"
     )
     assert (code, alone) == (1, 1)
+    assert any(line.startswith("marts.fct_order_lines: order ") for line in differences)
+
+    code, differences, alone = spoil(
+        f"update marts.fct_order_lines set gross_minor = gross_minor + 1 {one} marts.fct_order_lines)"
+    )
+    assert (code, alone) == (1, 1)
+    assert any(line.startswith("marts.fct_orders: order ") for line in differences)
     assert any(line.startswith("marts.fct_order_lines: gross_revenue on 2026-10-") for line in differences)
 
     code, differences, alone = spoil(f"delete from marts.fct_sessions {one} marts.fct_sessions)")

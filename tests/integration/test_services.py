@@ -186,7 +186,11 @@ def test_as_root_a_home_that_others_can_not_enter_works_and_keeps_its_mode(fresh
 
 def _python_for_everybody() -> str | None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for python in (str(Path(sys.executable).resolve()), f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
+    for python in (
+        str(Path(sys.executable).resolve()),
+        f"/usr/bin/python{version}",
+        f"/usr/local/bin/python{version}",
+    ):
         try:
             subprocess.run([python, "-c", ""], user=65534, group=65534, cwd="/", check=True)
         except (OSError, subprocess.CalledProcessError):
@@ -217,8 +221,12 @@ def test_an_ordinary_user_can_start_it(tmp_path: Path) -> None:
     assert done.stdout == "True\n", done.stderr
 
 
-def test_too_little_disk_is_said_before_anything_is_made(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 5_000_000, 5_000_000))
+def test_too_little_disk_is_said_before_anything_is_made(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 5_000_000, 5_000_000)
+    )
     with pytest.raises(ServiceWontStart, match="5 MB of disk are free") as caught:
         start(fresh)
     assert "MERCATO_HOME" in caught.value.cure
