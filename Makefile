@@ -40,6 +40,8 @@ clean:
 $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "make: no Python 3.11 or newer on the PATH. Install one, or name it: make PYTHON=/path/to/python3.12 demo" >&2; exit 2; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1), 3.11 or newer is needed: make PYTHON=/path/to/python3.12 demo" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "make: $(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 	@echo "Setting up .venv with $$($(PYTHON) --version) (once)" >&2

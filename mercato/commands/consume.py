@@ -17,7 +17,7 @@ from mercato import settings as config
 from mercato.services import endpoints
 
 
-@click.command()
+@click.command(short_help="Load events from Kafka into Postgres, each exactly once.")
 @click.option("--until-empty", is_flag=True, help="Stop when all that is in the topic now is loaded.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was loaded as one JSON object on stdout.")
 def consume(until_empty: bool, as_json: bool) -> None:

@@ -55,7 +55,7 @@ class Steps:
         self.console.print(f"[green]✓[/] {name:<20} {self.seconds[name]:5.1f} s  {last[0]}", soft_wrap=True)
 
 
-@click.command()
+@click.command(short_help="The main job, end to end, and the proof of its numbers.")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True, help="Days of trade.")
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same shop.")
 @click.option("--faults", type=float, default=0.01, show_default=True, help="Share of the events hit.")

@@ -30,7 +30,7 @@ class Finding:
     cure: str | None = None
 
 
-@click.command()
+@click.command(short_help="Find what is wrong, and give the cure.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON array on stdout.")
 def doctor(as_json: bool) -> None:
     """Check the machine, the checkout and the services; give each problem's cure. Exit code 1 if there is one.

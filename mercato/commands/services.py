@@ -33,7 +33,7 @@ def start_services(settings: config.Settings) -> None:
         admin.ensure_topic(settings.kafka.topic, settings.kafka.partitions)
 
 
-@click.command()
+@click.command(short_help="Start Postgres, the broker and, if asked, Airflow.")
 @click.option("--airflow", "with_airflow", is_flag=True, help="Start Airflow with its UI, too (10 to 20 s).")
 def up(with_airflow: bool) -> None:
     """Start the local services: Postgres 18 and a Kafka-protocol broker; safe to run again.
@@ -53,7 +53,7 @@ def up(with_airflow: bool) -> None:
     _print_status(_services(settings))
 
 
-@click.command()
+@click.command(short_help="Stop the local services.")
 @click.option(
     "--discard", is_flag=True, help="Stop although the broker holds records that are not loaded yet."
 )
@@ -78,7 +78,7 @@ def down(discard: bool, delete_data: bool) -> None:
     click.echo("stopped" + (f", {settings.home} deleted" if delete_data else ""), err=True)
 
 
-@click.command()
+@click.command(short_help="Which services run, where, and what the warehouse holds.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as one JSON object on stdout.")
 def status(as_json: bool) -> None:
     """Say which services run, where, and what the warehouse holds. Exit code 1 if one is down.

@@ -24,7 +24,10 @@ def run(settings: config.Settings, layers: tuple[str, ...], *, full_refresh: boo
             yield dbt.build(settings, layer, full_refresh=full_refresh, on_line=status)
 
 
-@click.command(epilog="Example: mercato transform --layer marts --full-refresh")
+@click.command(
+    short_help="Build and test the models, layer by layer.",
+    epilog="Example: mercato transform --layer marts --full-refresh",
+)
 @click.option("--layer", type=click.Choice(dbt.LAYERS), help="Only this layer; without it, all in order.")
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models from all of raw.")
 @click.option("--json", "as_json", is_flag=True, help="Print the layers as JSON on stdout.")

@@ -45,7 +45,7 @@ class Verdict:
         }
 
 
-@click.command()
+@click.command(short_help="Prove the numbers; name each one that is wrong.")
 @click.option(
     "--truth", type=click.Path(dir_okay=False, path_type=Path), help="Truth file of `mercato generate`."
 )
