@@ -15,6 +15,7 @@ from ingestion import warehouse
 from ingestion.batch import Batch
 from ingestion.stream import End, Stream
 from ingestion.warehouse import Written
+from ingestion.writer import Writer
 from mercato.errors import Fenced, ServiceUnavailable
 from mercato.kafka_admin import Admin
 from mercato.postgres import Connection, Endpoint, Gone, connect
@@ -67,29 +68,39 @@ class Consumer:
                 self.bootstrap_servers, self.settings.kafka.group, self.settings.kafka.topic, admin
             )
             try:
-                self._load(connection, stream)
+                with Writer(connection, self._written) as writer:
+                    self._load(connection, stream, writer)
+                    writer.settle()
             finally:
                 stream.close()
 
-    def _load(self, connection: Connection, stream: Stream) -> None:
+    def _load(self, connection: Connection, stream: Stream, writer: Writer) -> None:
         """Read and write batches until done."""
         uid, partitions = stream.topic.topic_id, list(stream.topic.partitions)
         goal = stream.end_offsets() if self.until_empty else None
+
+        def positions(numbers: list[int]) -> dict[int, int]:
+            writer.settle()  # the connection is ours again, and the positions are those after its batch
+            return warehouse.positions(connection, stream.source, uid, numbers)
+
         start = stream.take_all if self.until_empty else stream.subscribe
-        start(lambda numbers: warehouse.positions(connection, stream.source, uid, numbers))
+        start(positions)
         while not self.stop.is_set():
             batch = self._fill(stream)
             if batch is not None and batch.ranges:
                 if not stream.same_topic():
                     raise ServiceUnavailable(f"{stream.source} was made anew", "none: its positions are read")
-                self.on_batch(warehouse.write_batch(connection, batch))
-                self._progress = True
-                if stream.assigned is not None:
+                writer.submit(batch)
+                if stream.assigned is not None:  # where the next batch begins, if this one is committed
                     stream.assigned.update({number: span.next for number, span in batch.ranges.items()})
             elif goal is not None:
-                reached = warehouse.positions(connection, stream.source, uid, partitions)
+                reached = positions(partitions)
                 if all(reached[number] >= end for number, end in goal.items()):
                     return
+
+    def _written(self, written: Written) -> None:
+        self._progress = True
+        self.on_batch(written)
 
     def _fill(self, stream: Stream) -> Batch | None:
         """Collect a batch: closed by rows, bytes or time since its first record, or by a change of partitions."""
@@ -114,6 +125,6 @@ class Consumer:
                     batch.add(item.partition, item.position, item.value, now)
             if batch.records >= limits.batch_rows or batch.size >= limits.batch_bytes:
                 break
-            if self.until_empty and not read and batch.ranges:
+            if self.until_empty and not read:
                 break
         return batch

@@ -168,8 +168,9 @@ def _consumer(bootstrap_servers: str, group: str) -> Consumer:
             "auto.offset.reset": "error",
             "enable.partition.eof": True,
             "session.timeout.ms": 6_000,
-            "queued.max.messages.kbytes": 16_384,
+            "queued.max.messages.kbytes": 4_096,
             "fetch.queue.backoff.ms": 20,
+            "fetch.wait.max.ms": 50,  # how long the broker holds back the news that there is nothing
         },
         logger=logger,
     )

@@ -1,0 +1,208 @@
+"""How fast is exactly-once ingestion, beside psql's \\copy of the same good rows into a bare table?
+
+One process, Kafka → committed: decode, validate, deduplicate, quarantine, ledger; events of about 500 bytes, 1 %
+of them duplicates, 1 % bad. Ratios are rows a second, ours by theirs, from this run; higher is better.
+
+    .venv/bin/python benchmarks/ingest.py --events 1000000
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from ingestion.batch import Batch
+from ingestion.migrations import migrate
+from mercato import postgres as driver
+from mercato.kafka_admin import Admin
+from mercato.postgres import Endpoint
+from mercato.services import broker, endpoints, postgres, process
+from mercato.settings import ROOT, Settings
+
+COLUMNS = (
+    "ordinal integer, message_id text, type text, event text, user_id text, anonymous_id text, "
+    "timestamp timestamptz, sent_at timestamptz, received_at timestamptz, context {json}, properties {json}, "
+    "traits {json}, partition integer, position bigint"
+)
+
+
+def events(count: int, seed: int = 1) -> Iterator[bytes]:
+    """Events of about 500 bytes: 1 % a copy of an earlier one, 1 % bad."""
+    rng = random.Random(seed)
+    recent: list[bytes] = []
+    for number in range(count):
+        draw = rng.random()
+        if draw < 0.01 and recent:
+            yield rng.choice(recent)
+            continue
+        visitor = rng.getrandbits(64)
+        event = {
+            "messageId": str(uuid.UUID(int=rng.getrandbits(128))),
+            "type": "track",
+            "event": "Product Viewed",
+            "anonymousId": f"{visitor:016x}",
+            "timestamp": f"2026-11-{1 + number % 20:02d}T10:{number % 60:02d}:00.000Z",
+            "sentAt": "2026-11-20T10:00:00.000Z",
+            "context": {  # as a browser sends it
+                "page": {"path": f"/product/{visitor % 5000}", "title": "Über-Teapot, 2 l"},
+                "device": {"type": "mobile"},
+                "locale": "de-DE",
+            },
+            "properties": {
+                "product_id": f"p-{visitor % 5000}", "sku": f"SKU-{visitor % 5000}", "name": "Über-Teapot, 2 l",
+                "brand": "Nordlicht", "category": "Kitchen", "price": round(1 + visitor % 9999 / 100, 2), "currency": "EUR",
+            },
+        }  # fmt: skip
+        line = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+        if draw > 0.99:
+            yield line[: len(line) // 2]
+            continue
+        if len(recent) < 10_000:
+            recent.append(line)
+        else:
+            recent[number % 10_000] = line
+        yield line
+
+
+def psql(endpoint: Endpoint, *commands: str) -> float:
+    """Run psql; seconds of the whole process, which starts in some 20 ms."""
+    words = [
+        str(postgres.binaries() / "psql"),
+        "-qX",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-h",
+        endpoint.host,
+        "-p",
+        str(endpoint.port),
+    ]
+    words += ["-U", endpoint.user, "-d", endpoint.database]
+    for command in commands:
+        words += ["-c", command]
+    began = time.monotonic()
+    subprocess.run(words, env={**os.environ, "PGPASSWORD": endpoint.password}, check=True)
+    return time.monotonic() - began
+
+
+def main() -> None:
+    """Print the table, and with --json one object on the last line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    home = ROOT / ".mercato" / "benchmark"
+    settings = Settings(home=home, _env_file=None)  # type: ignore[call-arg]
+    with process.exclusive(home):
+        postgres.start(settings)
+        broker.start(settings)
+    try:
+        rounds = [measure(settings, options.events) for _ in range(options.rounds)]
+    finally:
+        broker.stop(settings)
+        postgres.stop(settings)
+    seconds = {
+        name: statistics.median(one[name] for one in rounds) for name in rounds[0] if name != "peak_mb"
+    }
+    peak = max(one["peak_mb"] for one in rounds)
+    rows = options.events
+    ratios = {f"mercato / {name}": round(seconds[name] / seconds["mercato consume"], 3) for name in seconds}
+    print(f"{rows:,} events, seconds (events a second), and ours as a ratio to it")
+    for name, value in seconds.items():
+        print(f"  {name:<34} {value:7.2f} s  {rows / value:10,.0f}/s  {ratios[f'mercato / {name}']:6.2f}")
+    print(f"  peak memory of mercato consume     {peak:7.0f} MB")
+    if options.json:
+        print(json.dumps({"events": rows, "seconds": seconds, "ratios": ratios, "peak_mb": peak}))
+
+
+def measure(settings: Settings, count: int) -> dict[str, float]:
+    """One round on fresh databases and a fresh topic."""
+    name = f"bench_{uuid.uuid4().hex[:8]}"
+    superuser = postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER)
+    with driver.connect(superuser, autocommit=True) as connection:
+        connection.execute(f"create database {name} owner mercato")
+    endpoint = dataclasses.replace(postgres.endpoint(settings), database=name)
+    with driver.connect(endpoint, autocommit=True) as connection:
+        migrate(connection)
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(dir=settings.home) as folder:
+        rows = Path(folder) / "rows.txt"
+        good = _send(settings, name, count, rows)
+        psql(endpoint, f"create table bare ({COLUMNS.format(json='jsonb')})")
+        found["psql \\copy, bare table"] = psql(endpoint, f"\\copy bare from '{rows}'") * count / good
+        psql(endpoint, "drop table bare")
+        found["the same, with the unique id"] = (
+            psql(
+                endpoint,
+                f"create table keyed ({COLUMNS.format(json='jsonb')}, primary key (message_id))",
+                f"\\copy keyed from '{rows}'",
+            )
+            * count
+            / good
+        )
+        psql(endpoint, "drop table keyed")
+    environment = {
+        **os.environ, **endpoints.environment(settings), "MERCATO_HOME": str(settings.home),
+        "MERCATO_WAREHOUSE__DATABASE": name, "MERCATO_KAFKA__TOPIC": name,
+        "MERCATO_KAFKA__BOOTSTRAP_SERVERS": endpoints.kafka(settings),
+    }  # fmt: skip
+    command = [str(Path(sys.executable).with_name("mercato")), "consume", "--until-empty", "--json"]
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+    out = child.stdout.read() if child.stdout else b""
+    _, status, usage = os.wait4(child.pid, 0)
+    assert status == 0
+    done = json.loads(out)
+    assert done["received"] == count, done
+    found["mercato consume"] = done["seconds"]
+    found["peak_mb"] = usage.ru_maxrss / 1024
+    print(f"{done}, user {usage.ru_utime:.1f} s, sys {usage.ru_stime:.1f} s", file=sys.stderr)
+    with driver.connect(superuser, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+    with Admin(endpoints.kafka(settings)) as admin:
+        admin.delete_topic(name)
+    return found
+
+
+def _send(settings: Settings, topic: str, count: int, rows: Path) -> int:
+    """Produce the events, and write the good ones once each as COPY rows; returns how many those are."""
+    with Admin(endpoints.kafka(settings)) as admin:
+        admin.ensure_topic(topic, 3)
+    producer = Producer(
+        {"bootstrap.servers": endpoints.kafka(settings), "linger.ms": 20, "compression.type": "lz4"}
+    )
+    seen: set[bytes] = set()
+    now = datetime.now(UTC)
+    with rows.open("wb") as file:
+        for number, line in enumerate(events(count)):
+            while True:
+                try:
+                    producer.produce(topic, line, key=str(number % 1000))
+                    break
+                except BufferError:
+                    producer.poll(0.05)
+            one = Batch("", "", {0: number}, 1_000_000)
+            one.add(0, number, line, now)
+            for copied in one.lines:
+                if (key := copied.split(b"\t", 2)[1]) not in seen:
+                    seen.add(key)
+                    file.write(copied)
+    assert producer.flush(60) == 0
+    return len(seen)
+
+
+if __name__ == "__main__":
+    main()
