@@ -62,7 +62,8 @@ def events(count: int, seed: int = 1) -> Iterator[bytes]:
             },
             "properties": {
                 "product_id": f"p-{visitor % 5000}", "sku": f"SKU-{visitor % 5000}", "name": "Über-Teapot, 2 l",
-                "brand": "Nordlicht", "category": "Kitchen", "price": round(1 + visitor % 9999 / 100, 2), "currency": "EUR",
+                "brand": "Nordlicht", "category": "Kitchen", "price": round(1 + visitor % 9999 / 100, 2),
+                "currency": "EUR", "url": f"https://shop.example/product/{visitor % 5000}",
             },
         }  # fmt: skip
         line = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()

@@ -78,7 +78,7 @@ def compare(tables: dict[str, dict[Key, int]], truth: dict[Key, int] | None) -> 
             expected = _with_totals(having[reference])
         else:
             continue
-        if not having:
+        if not having and any(expected.values()):
             proof.differences.append(Difference("no table", (kpi, None, ""), 0, reference, _total(expected)))
         for name, figures in having.items():
             daily = any(day for _, day, _ in figures)  # by day or for the whole period, not both
