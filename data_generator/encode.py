@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from data_generator.config import DAY_MS
-
-_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _MILLIS = [f"{ms // 1000:02d}.{ms % 1000:03d}Z" for ms in range(60_000)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Text of the minutes met lately: most events share theirs with others.
+_minutes: dict[int, str] = {}
+_MOST_MINUTES = 50_000
 
 
 @lru_cache(maxsize=4096)
@@ -22,14 +22,23 @@ def day_text(day: int) -> str:
 
 def iso(ms: int) -> str:
     """ISO 8601 in UTC with milliseconds and Z."""
-    day, rest = divmod(ms, DAY_MS)
-    minute, rest = divmod(rest, 60_000)
-    return day_text(day) + _MINUTES[minute] + _MILLIS[rest]
+    minute, rest = divmod(ms, 60_000)
+    text = _minutes.get(minute)
+    if text is None:
+        if len(_minutes) >= _MOST_MINUTES:
+            _minutes.clear()
+        text = (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
+        _minutes[minute] = text
+    return text + _MILLIS[rest]
 
 
-def money(minor: int) -> str:
-    """A JSON number of major units with two places: 1250 is 12.50."""
-    return f"{minor // 100}.{minor % 100:02d}"
+#: Currencies without the usual two decimals.
+_WHOLE = frozenset({"JPY"})
+
+
+def money(minor: int, currency: str) -> str:
+    """A JSON number of major units: 1250 is 12.50 in euros and 1250 in yen, which have no decimals."""
+    return str(minor) if currency in _WHOLE else f"{minor // 100}.{minor % 100:02d}"
 
 
 def json_text(value: Any) -> str:

@@ -16,7 +16,7 @@ from data_generator.config import DAY_MS, Config
 from data_generator.encode import day_text, iso
 from data_generator.facts import Record, Refund
 from data_generator.faults import KINDS, MAX_LATE
-from data_generator.world import CURRENCY
+from data_generator.markets import CURRENCIES
 from mercato.errors import WrongUse
 from mercato.events import VERSION
 
@@ -156,7 +156,9 @@ class Truth:
             "quarantined_by_reason": {reason: self.faults[kind] for kind, reason in KINDS.items() if reason},
             "faults": dict(self.faults),
             "totals": totals,
-            "by_day": [{"day": day_text(day), "currency": CURRENCY, **rows[day]} for day in sorted(rows)],
+            "by_day": [
+                {"day": day_text(day), "currency": CURRENCIES[0], **rows[day]} for day in sorted(rows)
+            ],
         }
 
     def write(self, path: Path) -> None:
