@@ -242,7 +242,7 @@ def _promotion(
 
 def _products(seed: int) -> tuple[Product, ...]:
     rng = Random(f"{seed}/world")  # noqa: S311
-    words = Faker("en_US")
+    words = Faker("en_US", providers=["faker.providers.person"])
     words.seed_instance(seed)
     brands = [words.last_name() for _ in range(30)]
     products: list[Product] = []

@@ -7,7 +7,7 @@ from data_generator.visit import Visit
 
 #: Chance of each step, given the one before.
 TO_CART = 0.72
-TO_CHECKOUT = 0.60
+TO_CHECKOUT = 0.54
 TO_SHIPPING = 0.82
 TO_PAYMENT = 0.88
 TO_ORDER = 0.90

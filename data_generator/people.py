@@ -124,7 +124,7 @@ def _names(seed: int) -> dict[str, tuple[list[str], list[str]]]:
     """First and last names by country."""
     pools = {}
     for market in MARKETS:
-        fake = Faker(market.locale.replace("-", "_"))
+        fake = Faker(market.locale.replace("-", "_"), providers=["faker.providers.person"])
         fake.seed_instance(seed)
         pools[market.code] = (
             [fake.first_name() for _ in range(80)],

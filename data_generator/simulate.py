@@ -147,9 +147,9 @@ class _Shard:
             if seasonality.is_holiday(day, who.market.code) and rng.random() > seasonality.HOLIDAY:
                 continue
             at = seasonality.moment(rng, who.city.zone, day)
-            yield at, index
             traffic = config.scenario.strength("traffic", at, 1.0)
-            # A crowd comes at the same time; an empty shop is thinned out below.
+            if traffic >= 1 or rng.random() < traffic:
+                yield at, index
             for _ in range(int(traffic - 1 + rng.random()) if traffic > 1 else 0):
                 yield at + int(rng.random() * 60_000), self._draw(rng)
 

@@ -14,7 +14,7 @@ MINUTE = 60_000
 #: Chance of a long pause after an event; some are longer than the 30 minutes that end a session.
 LONG_PAUSE = 0.004
 #: How much more readily those buy who have bought before.
-CUSTOMER = 1.5
+CUSTOMER = 1.4
 
 
 class Visit:
