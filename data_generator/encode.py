@@ -20,16 +20,21 @@ def day_text(day: int) -> str:
     return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
 
-def iso(ms: int) -> str:
-    """ISO 8601 in UTC with milliseconds and Z."""
-    minute, rest = divmod(ms, 60_000)
+def _minute(minute: int) -> str:
+    """A minute since 1970 as ISO 8601 text, up to its seconds."""
     text = _minutes.get(minute)
     if text is None:
         if len(_minutes) >= _MOST_MINUTES:
             _minutes.clear()
         text = (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
         _minutes[minute] = text
-    return text + _MILLIS[rest]
+    return text
+
+
+def iso(ms: int) -> str:
+    """ISO 8601 in UTC with milliseconds and Z."""
+    minute, rest = divmod(ms, 60_000)
+    return _minute(minute) + _MILLIS[rest]
 
 
 #: Currencies without the usual two decimals.
@@ -81,7 +86,13 @@ def render(
     comma; `context` and `body` JSON objects; the times are milliseconds since 1970.
     """
     frame, body_name = _frame(name)
+    minute, rest = divmod(timestamp, 60_000)
+    text = _minute(minute)
+    # Most events are sent and received in the minute in which they happen.
+    later, latest = rest + sent - timestamp, rest + received - timestamp
+    sent_at = text + _MILLIS[later] if 0 <= later < 60_000 else iso(sent)
+    received_at = text + _MILLIS[latest] if 0 <= latest < 60_000 else iso(received)
     return (
-        f'{{"messageId":"{message_id}{frame}{who}"timestamp":"{iso(timestamp)}","sentAt":"{iso(sent)}",'
-        f'"receivedAt":"{iso(received)}","context":{context},{body_name}{body}}}'
+        f'{{"messageId":"{message_id}{frame}{who}"timestamp":"{text}{_MILLIS[rest]}","sentAt":"{sent_at}",'
+        f'"receivedAt":"{received_at}","context":{context},{body_name}{body}}}'
     )

@@ -10,15 +10,13 @@ from itertools import islice
 from random import Random
 from typing import Protocol
 
-from data_generator import bots, journeys, seasonality
+from data_generator import bots, journeys, seasonality, supply
 from data_generator.config import DAY_MS, Config
 from data_generator.facts import Event, Record
 from data_generator.faults import Injector
 from data_generator.memory import Memory
 from data_generator.pace import Pace
-from data_generator.people import Person
 from data_generator.stock import Stock
-from data_generator.supply import catalogue_news, deliveries
 from data_generator.truth import Truth
 from data_generator.world import Shop, World, build
 
@@ -116,25 +114,35 @@ class _Shard:
         self._shop = Shop(world, config.scenario, stock, Memory(), f"fc-{number}")
         self._busy: dict[int, int] = {}
 
-    def day(self, day: int) -> Iterator[Record]:
+    def day(self, day: int) -> list[Record]:
         """What the visits that begin on this day cause, on whichever day it is delivered."""
         rng = Random(f"{self._seed}/{day}")  # noqa: S311 -- a simulation, to be repeated
         start, end = day * DAY_MS, (day + 1) * DAY_MS
-        self._busy = {index: until for index, until in self._busy.items() if until >= start}
-        shop, deliver = self._shop, self._injector.deliver
+        self._busy = {number: until for number, until in self._busy.items() if until >= start}
+        shop, person, send = self._shop, self._world.people.person, self._send
+        found: list[Record] = []
         if self._number == 0:  # head office: prices and the range are the same everywhere
-            yield from self._sent(catalogue_news(rng, shop, day))
-        for at, index in sorted(self._visitors(rng, day)):
-            yield from self._sent(deliveries(rng, shop, at))
+            send(supply.catalogue_news(rng, shop, day), found)
+        for at, number in sorted(self._visitors(rng, day)):
+            send(supply.deliveries(rng, shop, at), found)
             # One visit at a time, and a pause between two that ends the session: what is known in one holds
             # in the next, and a session has one channel.
-            if self._busy.get(index, 0) < at:
-                yield from self._visit(rng, self._world.people.person(index), at)
-        yield from self._sent(deliveries(rng, shop, end))
+            if self._busy.get(number, 0) < at:
+                events = journeys.walk(rng, shop, person(number), at)
+                self._busy[number] = max(event.at for event in events if event.visitor) + _APART
+                send(events, found)
+        send(supply.deliveries(rng, shop, end), found)
         for number, window in enumerate(self._config.scenario.of("bot_burst")):
             if number % SHARDS == self._number and window.start < end and window.end > start:
-                for event in bots.burst(self._config.seed, self._world, window, day):
-                    yield from deliver(event)
+                send(bots.burst(self._config.seed, self._world, window, day), found)
+        return found
+
+    def _send(self, events: Iterable[Event], found: list[Record]) -> None:
+        """Add the records of those events that are before the end of the history."""
+        end, deliver = self._config.end_ms, self._injector.deliver
+        for event in events:
+            if event.at < end:
+                found += deliver(event)
 
     def _visitors(self, rng: Random, day: int) -> Iterator[tuple[int, int]]:
         """Moment and person of each visit of a day."""
@@ -161,16 +169,3 @@ class _Shard:
             person = self._world.people.person
             return first if person(first).loyalty >= person(second).loyalty else second
         return self._people[int(rng.random() ** 1.7 * len(self._people))]
-
-    def _visit(self, rng: Random, person: Person, start: int) -> Iterator[Record]:
-        events = journeys.walk(rng, self._shop, person, start)
-        deliver, end = self._injector.deliver, self._config.end_ms
-        self._busy[person.number] = max(event.at for event in events if event.visitor) + _APART
-        for event in events:
-            if event.at < end:
-                yield from deliver(event)
-
-    def _sent(self, events: Iterable[Event]) -> Iterator[Record]:
-        for event in events:
-            if event.at < self._config.end_ms:
-                yield from self._injector.deliver(event)
