@@ -1,8 +1,9 @@
 """What history to simulate; wrong wishes are refused here, before any work. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
+from data_generator.scenario import Scenario
 from mercato.errors import WrongUse
 
 DAY_MS = 86_400_000
@@ -12,7 +13,8 @@ DAY_MS = 86_400_000
 class Config:
     """The history [end − days, end) of one shop. The same values give the same bytes.
 
-    `end` is midnight UTC; `sessions_per_day` is the mean; `faults` is the share of events hit.
+    `end` is midnight UTC; `sessions_per_day` is the mean of an ordinary year, reached in the middle of the
+    history; `faults` is the share of events hit; `growth` is by the year, 0.2 for a fifth more visits.
 
     Raises:
         WrongUse: a value is out of its range.
@@ -23,6 +25,8 @@ class Config:
     days: int = 30
     sessions_per_day: int = 360
     faults: float = 0.01
+    growth: float = 0.2
+    scenario: Scenario = field(default_factory=Scenario)
 
     def __post_init__(self) -> None:
         if self.days < 1:
@@ -33,6 +37,8 @@ class Config:
             )
         if not 0 <= self.faults <= 0.5:
             raise WrongUse(f"--faults is {self.faults}", "it is a share of the events: 0 to 0.5")
+        if not -0.9 <= self.growth <= 10:
+            raise WrongUse(f"growth is {self.growth}", "it is a share by the year: -0.9 to 10")
         if self.end.tzinfo is None or self.end.timestamp() * 1000 % DAY_MS:
             raise WrongUse(f"the end of the history is {self.end.isoformat()}", "end it at midnight UTC")
         try:

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from data_generator.config import DAY_MS
-
-_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _MILLIS = [f"{ms // 1000:02d}.{ms % 1000:03d}Z" for ms in range(60_000)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Text of the minutes met lately: most events share theirs with others.
+_minutes: dict[int, str] = {}
+_MOST_MINUTES = 50_000
 
 
 @lru_cache(maxsize=4096)
@@ -20,16 +20,30 @@ def day_text(day: int) -> str:
     return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
 
+def _minute(minute: int) -> str:
+    """A minute since 1970 as ISO 8601 text, up to its seconds."""
+    text = _minutes.get(minute)
+    if text is None:
+        if len(_minutes) >= _MOST_MINUTES:
+            _minutes.clear()
+        text = (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
+        _minutes[minute] = text
+    return text
+
+
 def iso(ms: int) -> str:
     """ISO 8601 in UTC with milliseconds and Z."""
-    day, rest = divmod(ms, DAY_MS)
-    minute, rest = divmod(rest, 60_000)
-    return day_text(day) + _MINUTES[minute] + _MILLIS[rest]
+    minute, rest = divmod(ms, 60_000)
+    return _minute(minute) + _MILLIS[rest]
 
 
-def money(minor: int) -> str:
-    """A JSON number of major units with two places: 1250 is 12.50."""
-    return f"{minor // 100}.{minor % 100:02d}"
+#: Currencies without the usual two decimals.
+_WHOLE = frozenset({"JPY"})
+
+
+def money(minor: int, currency: str) -> str:
+    """A JSON number of major units: 1250 is 12.50 in euros and 1250 in yen, which have no decimals."""
+    return str(minor) if currency in _WHOLE else f"{minor // 100}.{minor % 100:02d}"
 
 
 def json_text(value: Any) -> str:
@@ -72,7 +86,13 @@ def render(
     comma; `context` and `body` JSON objects; the times are milliseconds since 1970.
     """
     frame, body_name = _frame(name)
+    minute, rest = divmod(timestamp, 60_000)
+    text = _minute(minute)
+    # Most events are sent and received in the minute in which they happen.
+    later, latest = rest + sent - timestamp, rest + received - timestamp
+    sent_at = text + _MILLIS[later] if 0 <= later < 60_000 else iso(sent)
+    received_at = text + _MILLIS[latest] if 0 <= latest < 60_000 else iso(received)
     return (
-        f'{{"messageId":"{message_id}{frame}{who}"timestamp":"{iso(timestamp)}","sentAt":"{iso(sent)}",'
-        f'"receivedAt":"{iso(received)}","context":{context},{body_name}{body}}}'
+        f'{{"messageId":"{message_id}{frame}{who}"timestamp":"{text}{_MILLIS[rest]}","sentAt":"{sent_at}",'
+        f'"receivedAt":"{received_at}","context":{context},{body_name}{body}}}'
     )

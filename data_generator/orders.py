@@ -2,30 +2,27 @@
 
 from dataclasses import dataclass
 
-from data_generator.world import Product
+from data_generator.catalogue import Item
+from data_generator.encode import money
+from data_generator.markets import DELIVERY
 
-FREE_SHIPPING_FROM = 5_000
-SHIPPING = {"standard": 490, "express": 990}
+Lines = tuple[tuple[Item, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Lines (product, quantity) and the amounts on top; also the part of an order that is refunded."""
+    """Lines (item, quantity) and the amounts on top; also the part of an order that is refunded."""
 
-    lines: tuple[tuple[Product, int], ...]
+    lines: Lines
+    currency: str
     discount: int
     shipping: int
     tax: int
 
     @property
-    def units(self) -> int:
-        """Pieces in all lines."""
-        return sum(quantity for _, quantity in self.lines)
-
-    @property
     def merchandise(self) -> int:
         """Σ price × quantity."""
-        return sum(product.price * quantity for product, quantity in self.lines)
+        return worth(self.lines)
 
     @property
     def subtotal(self) -> int:
@@ -37,16 +34,38 @@ class Order:
         """What is paid."""
         return self.subtotal + self.shipping + self.tax
 
+    def amounts(self) -> str:
+        """The amounts and lines as JSON members."""
+        unit = self.currency
+        subtotal = money(self.subtotal, unit)
+        return (
+            f'"currency":"{unit}","total":{money(self.total, unit)},"subtotal":{subtotal},"revenue":{subtotal},'
+            f'"shipping":{money(self.shipping, unit)},"tax":{money(self.tax, unit)},'
+            f'"discount":{money(self.discount, unit)},"products":[{listed(self.lines)}]'
+        )
 
-def place(
-    lines: tuple[tuple[Product, int], ...], discount_percent: int, tax_permille: int, method: str
-) -> Order:
+
+def worth(lines: Lines) -> int:
+    """Σ price × quantity."""
+    return sum(item.price * quantity for item, quantity in lines)
+
+
+def listed(lines: Lines) -> str:
+    """Lines as JSON objects, without the brackets."""
+    return ",".join(
+        f'{{{item.members},"quantity":{quantity},"position":{at}}}'
+        for at, (item, quantity) in enumerate(lines, 1)
+    )
+
+
+def place(lines: Lines, currency: str, discount_percent: int, tax_permille: int, method: str) -> Order:
     """The order for these lines: discount rounded down; tax, half up, on the discounted merchandise."""
-    merchandise = sum(product.price * quantity for product, quantity in lines)
+    merchandise = worth(lines)
     discount = merchandise * discount_percent // 100
     subtotal = merchandise - discount
-    free = method == "standard" and subtotal >= FREE_SHIPPING_FROM
-    return Order(lines, discount, 0 if free else SHIPPING[method], (subtotal * tax_permille + 500) // 1000)
+    fees = DELIVERY[currency]
+    shipping = fees.express if method == "express" else 0 if subtotal >= fees.free_from else fees.standard
+    return Order(lines, currency, discount, shipping, (subtotal * tax_permille + 500) // 1000)
 
 
 def refund(order: Order, quantities: tuple[int, ...]) -> Order:
@@ -54,13 +73,11 @@ def refund(order: Order, quantities: tuple[int, ...]) -> Order:
 
     Discount and tax go back by the share of the merchandise; shipping only when everything comes back.
     """
-    lines = tuple(
-        (product, back) for (product, _), back in zip(order.lines, quantities, strict=True) if back > 0
-    )
+    lines = tuple((item, back) for (item, _), back in zip(order.lines, quantities, strict=True) if back > 0)
     if lines == order.lines:
         return order
-    part = sum(product.price * quantity for product, quantity in lines)
+    part = worth(lines)
     # Rounded up: a part never gives back more than its share of the discount left in the price.
     discount = -(-order.discount * part // order.merchandise)
     tax = order.tax * (part - discount) // order.subtotal
-    return Order(lines, discount, 0, tax)
+    return Order(lines, order.currency, discount, 0, tax)

@@ -5,17 +5,20 @@ depend on who works on it: the shards of a day are simulated one after another a
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from random import Random
 from typing import Protocol
 
-from data_generator import journeys, seasonality
+from data_generator import bots, journeys, seasonality, supply
 from data_generator.config import DAY_MS, Config
-from data_generator.faults import Injector, Record
+from data_generator.facts import Event, Record
+from data_generator.faults import Injector
+from data_generator.memory import Memory
 from data_generator.pace import Pace
+from data_generator.stock import Stock
 from data_generator.truth import Truth
-from data_generator.world import Person, World, build
+from data_generator.world import Shop, World, build
 
 #: Never changes: it is part of what a seed means.
 SHARDS = 8
@@ -23,6 +26,12 @@ SHARDS = 8
 _CHUNK = 1_000
 #: People a daily session: with it, a month has newcomers and regulars.
 _PEOPLE_PER_SESSION = 16
+#: Pieces sold for each visit, about: what the stock is planned by.
+_UNITS_PER_SESSION = 0.05
+#: Share of the visits that are drawn from those who have bought before.
+_CUSTOMERS = 0.12
+#: Least time between two visits of a person: more than the 30 minutes that end a session.
+_APART = 31 * 60_000
 
 
 class Sink(Protocol):
@@ -86,43 +95,77 @@ def records(config: Config) -> Iterator[Record]:
 
 
 class _Shard:
-    """A share of the people: who is known, who is busy until when."""
+    """A share of the people, with a fulfilment centre of their own: independent of all other shards.
+
+    The days must be asked for in their order, from the first one on.
+    """
 
     def __init__(self, config: Config, world: World, number: int) -> None:
+        self._config = config
         self._seed = f"{config.seed}/{number}"
         self._world = world
-        self._people: tuple[Person, ...] = world.people[number::SHARDS]
+        self._number = number
+        self._people = range(number, world.people.count, SHARDS)
         self._mean = config.sessions_per_day / SHARDS
-        self._end = config.end_ms
         self._injector = Injector(self._seed, config.faults, config.end_ms)
-        self._known: set[int] = set()
+        demand = world.catalogue.demand
+        units = self._mean * _UNITS_PER_SESSION / sum(demand)
+        stock = Stock(self._seed, [units * share for share in demand])
+        self._shop = Shop(world, config.scenario, stock, Memory(), f"fc-{number}")
         self._busy: dict[int, int] = {}
 
-    def day(self, day: int) -> Iterator[Record]:
+    def day(self, day: int) -> list[Record]:
         """What the visits that begin on this day cause, on whichever day it is delivered."""
         rng = Random(f"{self._seed}/{day}")  # noqa: S311 -- a simulation, to be repeated
-        mean = self._mean * seasonality.factor(day)
-        visits = max(0, round(rng.gauss(mean, math.sqrt(mean))))
-        for moment in sorted(seasonality.moment(rng) for _ in range(visits)):
-            start = day * DAY_MS + moment
-            person = self._visitor(rng, start)
-            if person is not None:
-                yield from self._visit(rng, person, start)
+        start, end = day * DAY_MS, (day + 1) * DAY_MS
+        self._busy = {number: until for number, until in self._busy.items() if until >= start}
+        shop, person, send = self._shop, self._world.people.person, self._send
+        found: list[Record] = []
+        if self._number == 0:  # head office: prices and the range are the same everywhere
+            send(supply.catalogue_news(rng, shop, day), found)
+        for at, number in sorted(self._visitors(rng, day)):
+            send(supply.deliveries(rng, shop, at), found)
+            # One visit at a time, and a pause between two that ends the session: what is known in one holds
+            # in the next, and a session has one channel.
+            if self._busy.get(number, 0) < at:
+                events = journeys.walk(rng, shop, person(number), at)
+                self._busy[number] = max(event.at for event in events if event.visitor) + _APART
+                send(events, found)
+        send(supply.deliveries(rng, shop, end), found)
+        for number, window in enumerate(self._config.scenario.of("bot_burst")):
+            if number % SHARDS == self._number and window.start < end and window.end > start:
+                send(bots.burst(self._config.seed, self._world, window, day), found)
+        return found
 
-    def _visitor(self, rng: Random, start: int) -> Person | None:
-        """Regulars come often. One visit at a time: what a person knows in one, holds in the next."""
-        for _ in range(3):
-            person = self._people[int(rng.random() ** 1.7 * len(self._people))]
-            if self._busy.get(person.index, 0) < start:
-                return person
-        return None
-
-    def _visit(self, rng: Random, person: Person, start: int) -> Iterator[Record]:
-        events = journeys.walk(rng, self._world, person, person.index in self._known, start)
+    def _send(self, events: Iterable[Event], found: list[Record]) -> None:
+        """Add the records of those events that are before the end of the history."""
+        end, deliver = self._config.end_ms, self._injector.deliver
         for event in events:
-            if event.visitor is not None:
-                self._busy[person.index] = event.at
-            if event.name == "identify":
-                self._known.add(person.index)
-            if event.at < self._end:
-                yield from self._injector.deliver(event)
+            if event.at < end:
+                found += deliver(event)
+
+    def _visitors(self, rng: Random, day: int) -> Iterator[tuple[int, int]]:
+        """Moment and person of each visit of a day."""
+        config, person = self._config, self._world.people.person
+        middle = (config.start_ms + config.end_ms) / 2 / DAY_MS
+        mean = self._mean * seasonality.factor(day) * seasonality.growth(config.growth, day - middle)
+        for _ in range(max(0, round(rng.gauss(mean, math.sqrt(mean))))):
+            index = self._draw(rng)
+            who = person(index)
+            if seasonality.is_holiday(day, who.market.code) and rng.random() > seasonality.HOLIDAY:
+                continue
+            at = seasonality.moment(rng, who.city.zone, day)
+            traffic = config.scenario.strength("traffic", at, 1.0)
+            if traffic >= 1 or rng.random() < traffic:
+                yield at, index
+            for _ in range(int(traffic - 1 + rng.random()) if traffic > 1 else 0):
+                yield at + int(rng.random() * 60_000), self._draw(rng)
+
+    def _draw(self, rng: Random) -> int:
+        """Regulars come often, customers again."""
+        customers = self._shop.memory.customers
+        if customers and rng.random() < _CUSTOMERS:
+            first, second = (customers[int(rng.random() * len(customers))] for _ in range(2))
+            person = self._world.people.person
+            return first if person(first).loyalty >= person(second).loyalty else second
+        return self._people[int(rng.random() ** 1.7 * len(self._people))]

@@ -14,9 +14,9 @@ import msgspec
 
 from data_generator.config import DAY_MS, Config
 from data_generator.encode import day_text, iso
-from data_generator.faults import KINDS, MAX_LATE, Record
-from data_generator.journeys import Refund
-from data_generator.world import CURRENCY
+from data_generator.facts import Record, Refund
+from data_generator.faults import KINDS, MAX_LATE
+from data_generator.markets import CURRENCIES
 from mercato.errors import WrongUse
 from mercato.events import VERSION
 
@@ -82,8 +82,8 @@ class Truth:
             day["refunds_minor"] += fact.subtotal
             return
         day["orders"] += 1
-        day["units"] += fact.units
-        day["gross_revenue_minor"] += fact.gross
+        day["units"] += sum(line.units for line in fact.lines)
+        day["gross_revenue_minor"] += sum(line.gross for line in fact.lines)
         day["discounts_minor"] += fact.discount
         day["shipping_minor"] += fact.shipping
         day["tax_minor"] += fact.tax
@@ -156,7 +156,9 @@ class Truth:
             "quarantined_by_reason": {reason: self.faults[kind] for kind, reason in KINDS.items() if reason},
             "faults": dict(self.faults),
             "totals": totals,
-            "by_day": [{"day": day_text(day), "currency": CURRENCY, **rows[day]} for day in sorted(rows)],
+            "by_day": [
+                {"day": day_text(day), "currency": CURRENCIES[0], **rows[day]} for day in sorted(rows)
+            ],
         }
 
     def write(self, path: Path) -> None:

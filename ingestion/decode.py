@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from mercato.events import TRACK, TYPES, VERSION, Envelope
+from mercato.events import TRACK, TYPES, VERSION, WITHOUT_USER, Envelope
 
 #: A client's clock may be ahead by this much; more is quarantined as future_clock.
 CLOCK_TOLERANCE = timedelta(hours=24)
@@ -60,7 +60,7 @@ def decode(raw: bytes | None, now: datetime, max_bytes: int) -> Envelope | Rejec
 def _whole(event: Envelope, raw: bytes, now: datetime) -> Envelope | Rejected:
     if event.type not in TYPES:
         return Rejected("unknown_event", f"type {event.type!r} is not one of {', '.join(TYPES)}")
-    if event.userId is None and event.anonymousId is None:
+    if event.userId is None and event.anonymousId is None and event.event not in WITHOUT_USER:
         return Rejected("missing_property", "neither userId nor anonymousId")
     for name in ("properties", "context", "traits"):
         nested = getattr(event, name)

@@ -3,6 +3,7 @@
 Events are Segment calls (https://segment.com/docs/connections/spec/) and the track events of its
 e-commerce spec (https://segment.com/docs/connections/spec/ecommerce/v2/). Unknown properties are kept;
 a known property of the wrong type, a missing required one or an impossible value is a defect.
+Two track events are additions of ours: Payment Failed and Product Updated.
 
 Required here is what the models can't do without; the spec itself requires almost nothing.
 Run alone: `python -m mercato.events` prints the JSON Schema, committed as architecture/event_contract.json.
@@ -181,7 +182,31 @@ class Review(Struct, kw_only=True):
     rating: int | float | str | None | UnsetType = UNSET
 
 
-#: Each track event of the spec and the shape of its properties.
+class PaymentFailed(Struct, kw_only=True):
+    """Payment Failed, ours: the spec has no event for it. The customer may try again, with the same order_id."""
+
+    order_id: Id
+    checkout_id: Text = UNSET
+    payment_method: Text = UNSET
+    reason: Text = UNSET
+
+
+class ProductUpdate(Product, kw_only=True):
+    """Product Updated, ours, by the server: list price and cost of one, how many are there, and what changed.
+
+    `reason`: price_changed, restocked or listed. `quantity`: the pieces that a restocking added.
+    """
+
+    product_id: Id
+    cost: Money | None | UnsetType = UNSET
+    inventory_quantity: Annotated[int, Meta(ge=0)] | None | UnsetType = UNSET
+    reason: Text = UNSET
+
+
+#: Events about no customer, which need neither userId nor anonymousId.
+WITHOUT_USER = frozenset({"Product Updated"})
+
+#: Each track event and the shape of its properties: those of the spec, and two of ours at the end.
 TRACK: dict[str, type[Struct]] = {
     "Products Searched": Search,
     "Product List Viewed": ProductList,
@@ -211,6 +236,8 @@ TRACK: dict[str, type[Struct]] = {
     "Product Shared": Share,
     "Cart Shared": Share,
     "Product Reviewed": Review,
+    "Payment Failed": PaymentFailed,
+    "Product Updated": ProductUpdate,
 }
 
 

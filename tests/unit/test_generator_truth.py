@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from data_generator import simulate
 from data_generator.config import Config
-from data_generator.faults import KINDS, Injector, Record
-from data_generator.journeys import Event
+from data_generator.facts import Event, Record
+from data_generator.faults import KINDS, Injector
 from data_generator.truth import Truth
 from mercato.events import TRACK, Envelope
 
@@ -71,17 +71,18 @@ def recount(lines: list[bytes]) -> dict[str, Any]:
         day, properties = days[event["timestamp"][:10]], event.get("properties", {})
         if "anonymousId" in event:
             visits[event["anonymousId"]].append((moment, event.get("event") == "Order Completed"))
+        unit = 1 if properties.get("currency") == "JPY" else 100
         if event.get("event") == "Order Completed":
             day["orders"] += 1
             day["units"] += sum(line["quantity"] for line in properties["products"])
             day["gross_revenue_minor"] += int(
-                100 * sum(one["price"] * one["quantity"] for one in properties["products"])
+                unit * sum(one["price"] * one["quantity"] for one in properties["products"])
             )
-            day["discounts_minor"] += int(100 * properties["discount"])
-            day["shipping_minor"] += int(100 * properties["shipping"])
-            day["tax_minor"] += int(100 * properties["tax"])
+            day["discounts_minor"] += int(unit * properties["discount"])
+            day["shipping_minor"] += int(unit * properties["shipping"])
+            day["tax_minor"] += int(unit * properties["tax"])
         elif event.get("event") == "Order Refunded":
-            day["refunds_minor"] += int(100 * properties["subtotal"])
+            day["refunds_minor"] += int(unit * properties["subtotal"])
     for moments in visits.values():
         moments.sort()
         sessions: list[list[tuple[datetime, bool]]] = []
@@ -242,6 +243,8 @@ def test_a_late_event_keeps_its_timestamp_and_is_delivered_hours_later_before_th
 def test_money_in_the_json_has_two_places_and_no_float_dust() -> None:
     for record in simulate.records(Config(7, END, 3, 200, 0.0)):
         event = json.loads(record.line, parse_float=str)
+        if event.get("properties", {}).get("currency", "EUR") == "JPY":
+            continue
         for name in ("price", "total", "subtotal", "tax", "shipping", "discount", "value"):
             value = event.get("properties", {}).get(name, "0.00")
             assert value[-3] == "."

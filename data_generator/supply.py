@@ -1,0 +1,38 @@
+"""What the shop itself says about its products: new prices, new on the list, delivered to a fulfilment centre."""
+
+from collections.abc import Iterator
+from random import Random
+
+from data_generator.config import DAY_MS
+from data_generator.encode import money, uuid
+from data_generator.facts import Event
+from data_generator.world import Shop
+
+_CONTEXT = '{"library":{"name":"analytics-python","version":"2.3.3"}}'
+
+
+def catalogue_news(rng: Random, shop: Shop, day: int) -> Iterator[Event]:
+    """Products whose price changes on a day or whose season begins, at night."""
+    catalogue = shop.world.catalogue
+    for number in catalogue.repriced(day):
+        yield _updated(rng, shop, number, day * DAY_MS + int(rng.random() * 600_000), "price_changed")
+    for number in catalogue.newly_listed(day):
+        yield _updated(rng, shop, number, day * DAY_MS + int(rng.random() * 600_000), "listed")
+
+
+def deliveries(rng: Random, shop: Shop, until: int) -> Iterator[Event]:
+    """Put on the shelf what arrives before `until` (ms), and say so."""
+    for moment, number, pieces in shop.stock.delivered(until):
+        yield _updated(rng, shop, number, moment, "restocked", f',"quantity":{pieces}')
+
+
+def _updated(rng: Random, shop: Shop, number: int, at: int, reason: str, more: str = "") -> Event:
+    catalogue = shop.world.catalogue
+    product = catalogue.products[number]
+    price = money(catalogue.price(number, at // DAY_MS), "EUR")
+    body = (
+        f'{{{product.members},"price":{price},"cost":{money(product.cost, "EUR")},"currency":"EUR",'
+        f'"inventory_quantity":{shop.stock.level[number]},"fulfilment_centre":"{shop.centre}","reason":"{reason}"'
+        f"{more}}}"
+    )
+    return Event(at, "Product Updated", uuid(rng), product.product_id, None, "", _CONTEXT, body)
