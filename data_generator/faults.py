@@ -11,12 +11,12 @@ The last three take the place of the good event: it is lost to the numbers.
 
 from decimal import Decimal
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from data_generator.encode import render
-from data_generator.journeys import Event, Refund, Sale
+from data_generator.facts import Event, Record
 
 HOUR = 3_600_000
 
@@ -63,23 +63,6 @@ _REQUIRED = {
 # Decimal both ways, so that 12.50 stays 12.50.
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-class Record(NamedTuple):
-    """One record as the stream gets it, sortable by its first two fields.
-
-    `delivered` and `at` in ms since 1970; `line` one line of UTF-8 without its end; `fault` a name of KINDS
-    or empty; `key`, `visitor` and `fact` as in journeys.Event.
-    """
-
-    delivered: int
-    message_id: str
-    key: str
-    line: bytes
-    fault: str
-    at: int
-    visitor: str | None
-    fact: Sale | Refund | None
 
 
 class Injector:
@@ -149,7 +132,17 @@ def _line(event: Event, timestamp: int, sent: int, received: int) -> bytes:
 
 
 def _record(event: Event, line: bytes, delivered: int, fault: str) -> Record:
-    return Record(delivered, event.message_id, event.key, line, fault, event.at, event.visitor, event.fact)
+    return Record(
+        delivered,
+        event.message_id,
+        event.key,
+        line,
+        fault,
+        event.at,
+        event.visitor,
+        event.fact,
+        event.channel,
+    )
 
 
 def _cut(line: bytes, rng: Random) -> bytes:

@@ -4,47 +4,14 @@ search or list → product → cart → checkout → identify → payment → or
 """
 
 from random import Random
-from typing import NamedTuple
 
 from data_generator import orders
 from data_generator.config import DAY_MS
 from data_generator.encode import id_prefix, json_text, money, uuid
+from data_generator.facts import Event, Line, Refund, Sale
 from data_generator.world import CURRENCY, Person, Product, World
 
 MINUTE = 60_000
-
-
-class Sale(NamedTuple):
-    """What an Order Completed adds to the numbers; minor units."""
-
-    units: int
-    gross: int
-    discount: int
-    shipping: int
-    tax: int
-
-
-class Refund(NamedTuple):
-    """What an Order Refunded takes from the numbers; minor units."""
-
-    subtotal: int
-
-
-class Event(NamedTuple):
-    """An event before it is sent. `at` in ms since 1970; `who`, `context`, `body` are JSON (see encode).
-
-    `key` keeps a visitor's events in order on the stream; `visitor` is the anonymousId, None if server side.
-    """
-
-    at: int
-    name: str
-    message_id: str
-    key: str
-    visitor: str | None
-    who: str
-    context: str
-    body: str
-    fact: Sale | Refund | None = None
 
 
 #: Chance of each step, given the one before.
@@ -84,7 +51,9 @@ class _Visit:
         self.known = known
         self.now = start
         self.events: list[Event] = []
-        self.context = f"{{{person.context}{_CAMPAIGNS[int(rng.random() * len(_CAMPAIGNS))]}}}"
+        campaign = int(rng.random() * len(_CAMPAIGNS))
+        self.context = f"{{{person.context}{_CAMPAIGNS[campaign]}}}"
+        self.channel = ("direct", "direct", "direct", "paid", "email", "social")[campaign]
         self.prefix = id_prefix(rng)
 
     def does(self, name: str, body: str, fact: Sale | None = None) -> None:
@@ -102,6 +71,7 @@ class _Visit:
                 self.context,
                 body,
                 fact,
+                self.channel,
             )
         )
         draw = self.rng.random()
@@ -202,7 +172,18 @@ def _check_out(visit: _Visit, lines: tuple[tuple[Product, int], ...]) -> None:
         f'"total":{money(order.total)},"subtotal":{money(order.subtotal)},"revenue":{money(order.subtotal)},'
         f'"shipping":{money(order.shipping)},"tax":{money(order.tax)},"discount":{money(order.discount)}{coupon},'
         f'"products":[{_lines(lines)}]}}',
-        Sale(order.units, order.merchandise, order.discount, order.shipping, order.tax),
+        Sale(
+            order_id,
+            person.user_id,
+            person.country,
+            CURRENCY,
+            tuple(
+                Line(product.product_id, quantity, product.price * quantity) for product, quantity in lines
+            ),
+            order.discount,
+            order.shipping,
+            order.tax,
+        ),
     )
     if visit.chance(REFUNDED):
         visit.events.append(_refund(visit, order, order_id))
@@ -233,7 +214,8 @@ def _refund(visit: _Visit, order: orders.Order, order_id: str) -> Event:
         f'"userId":"{user}",',
         _SERVER,
         body,
-        Refund(part.subtotal),
+        Refund(order_id, user, visit.person.country, CURRENCY, part.subtotal),
+        visit.channel,
     )
 
 

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from confluent_kafka import KafkaException, Producer
 
-from data_generator.faults import Record
+from data_generator.facts import Record
 from mercato.errors import MercatoError, ServiceUnavailable, WrongUse
 
 FILE_NAME = "events.ndjson"
@@ -167,4 +167,4 @@ class StreamSink:
 
 
 def _write(stream: IO[bytes], records: list[Record]) -> None:
-    stream.write(b"".join([record.line + b"\n" for record in records]))
+    stream.write(b"".join([record.line + b"\n" for record in records if record.line is not None]))

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from data_generator import journeys, seasonality
 from data_generator.config import DAY_MS, Config
-from data_generator.faults import Injector, Record
+from data_generator.facts import Record
+from data_generator.faults import Injector
 from data_generator.pace import Pace
 from data_generator.truth import Truth
 from data_generator.world import Person, World, build

@@ -14,8 +14,8 @@ import msgspec
 
 from data_generator.config import DAY_MS, Config
 from data_generator.encode import day_text, iso
-from data_generator.faults import KINDS, MAX_LATE, Record
-from data_generator.journeys import Refund
+from data_generator.facts import Record, Refund
+from data_generator.faults import KINDS, MAX_LATE
 from data_generator.world import CURRENCY
 from mercato.errors import WrongUse
 from mercato.events import VERSION
@@ -82,8 +82,8 @@ class Truth:
             day["refunds_minor"] += fact.subtotal
             return
         day["orders"] += 1
-        day["units"] += fact.units
-        day["gross_revenue_minor"] += fact.gross
+        day["units"] += sum(line.units for line in fact.lines)
+        day["gross_revenue_minor"] += sum(line.gross for line in fact.lines)
         day["discounts_minor"] += fact.discount
         day["shipping_minor"] += fact.shipping
         day["tax_minor"] += fact.tax

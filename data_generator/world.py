@@ -83,6 +83,7 @@ class Person:
     index: int
     anonymous_id: str
     user_id: str
+    country: str
     tax_permille: int
     unknown: str
     known: str
@@ -179,7 +180,9 @@ def _person(rng: Random, index: int, country: int, pools: tuple[tuple[list[str],
     }
     unknown = f'"anonymousId":"{anonymous_id}",'
     known = f'"userId":"{user_id}",{unknown}'
-    return Person(index, anonymous_id, user_id, tax, unknown, known, json_text(traits), members(context))
+    return Person(
+        index, anonymous_id, user_id, code, tax, unknown, known, json_text(traits), members(context)
+    )
 
 
 def _plain(name: str) -> str:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from data_generator import simulate
 from data_generator.config import Config
-from data_generator.faults import KINDS, Injector, Record
-from data_generator.journeys import Event
+from data_generator.facts import Event, Record
+from data_generator.faults import KINDS, Injector
 from data_generator.truth import Truth
 from mercato.events import TRACK, Envelope
 
