@@ -61,7 +61,7 @@ def run(
         while not stop() and (chunk := list(islice(stream, size))):
             if not pace.wait(len(chunk), stop):
                 break
-            sink.send(chunk)
+            sink.send([record for record in chunk if record.line is not None])
             truth.add(chunk)
             if progress:
                 progress(truth.sent, (chunk[-1].delivered - config.start_ms) / span)
