@@ -95,7 +95,7 @@ class _Shard:
         self._people: tuple[Person, ...] = world.people[number::SHARDS]
         self._mean = config.sessions_per_day / SHARDS
         self._end = config.end_ms
-        self._injector = Injector(self._seed, config.faults, config.end_ms)
+        self._injector = Injector(self._seed, config.faults, config.end_ms, config.scenario)
         self._known: set[int] = set()
         self._busy: dict[int, int] = {}
 

@@ -16,7 +16,6 @@ from data_generator.customers import Customers
 from data_generator.encode import iso
 from data_generator.facts import Record, Sale
 from data_generator.faults import DELAYS, KINDS, SILENCE
-from data_generator.scenario import Scenario
 from data_generator.sessions import Session, Sessions
 from data_generator.tally import MONEY, Sales, Visits
 from data_generator.truth_writer import TruthWriter
@@ -35,7 +34,7 @@ class Truth:
         WrongUse: the folder can't be written.
     """
 
-    def __init__(self, config: Config, folder: Path | None = None, scenario: Scenario | None = None) -> None:
+    def __init__(self, config: Config, folder: Path | None = None) -> None:
         self.config = config
         self.sent = 0
         self.silenced = 0
@@ -45,8 +44,8 @@ class Truth:
         self._sales = Sales()
         self._customers = Customers()
         self._writer = TruthWriter(folder) if folder else None
-        if self._writer and scenario:
-            for window in scenario.windows:
+        if self._writer:
+            for window in config.scenario.windows:
                 self._writer.window(window)
 
     @property

@@ -36,19 +36,17 @@ class Memory:
 
 
 @contextmanager
-def injecting(rates: float | Mapping[str, float], scenario: Scenario | None = None) -> Iterator[None]:
-    """Inside, every simulated shop has these faults and this scenario's silences, whatever its Config says."""
+def injecting(rates: float | Mapping[str, float]) -> Iterator[None]:
+    """Inside, every simulated shop has these faults, whatever its Config says."""
 
-    def injector(seed: str, _: Any, end: int, *__: Any, **___: Any) -> Injector:
+    def injector(seed: str, _: Any, end: int, scenario: Scenario) -> Injector:
         return Injector(seed, rates, end, scenario)
 
     with mock.patch.object(simulate, "Injector", injector):
         yield
 
 
-def stream(
-    config: Config, rates: float | Mapping[str, float], scenario: Scenario | None = None
-) -> list[Record]:
+def stream(config: Config, rates: float | Mapping[str, float]) -> list[Record]:
     """All records of a history, those without a line too."""
-    with injecting(rates, scenario):
+    with injecting(rates):
         return list(simulate.records(config))

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,10 +100,12 @@ def test_kinds_take_their_own_rates_and_a_single_rate_is_shared_evenly() -> None
 
 
 def test_other_rates_and_silences_leave_the_rest_of_the_shop_as_it_is() -> None:
-    calm = {record.message_id: record for record in stream(Config(7, END, 4, 60), 0.0)}
-    night = Scenario((Window("silence", END.timestamp() * 1000 - 9 * HOUR, END.timestamp() * 1000, 0.7),))
-    for rates, scenario in ((0.4, None), (0.0, night), ({"late": 0.9}, night)):
-        stormy = stream(Config(7, END, 4, 60), rates, scenario)
+    config = Config(7, END, 4, 60)
+    calm = {record.message_id: record for record in stream(config, 0.0)}
+    silence = Scenario((Window("silence", config.end_ms - 9 * HOUR, config.end_ms, 0.7),))
+    silent = replace(config, scenario=silence)
+    for rates, shop in ((0.4, config), (0.0, silent), ({"late": 0.9}, silent)):
+        stormy = stream(shop, rates)
         assert {record.message_id for record in stormy} == set(calm)
         for record in stormy:
             if not record.fault:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,9 @@ def test_the_parts_of_the_truth_sum_to_its_totals(seed: int, faults: float, days
 def test_the_list_of_faults_equals_their_counts_and_names_records_of_the_stream(tmp_path: Path) -> None:
     config = Config(7, END, 40, 100, 0.3)
     scenario = Scenario((Window("traffic", config.start_ms, config.start_ms + DAY, 2.0),))
-    records = stream(config, 0.3, scenario)
-    truth = Truth(config, tmp_path / "truth.d", scenario)
+    config = replace(config, scenario=scenario)
+    records = stream(config, 0.3)
+    truth = Truth(config, tmp_path / "truth.d")
     truth.add(records)
     truth.write(tmp_path / "truth.json")
     window, *faults = read(tmp_path / "truth.d", "faults")
@@ -158,9 +160,20 @@ def test_a_session_stays_open_for_a_promised_event_and_closes_when_it_has_come()
     assert truth.document()["totals"]["sessions"] == 2  # stopped here, the promised one never came
     truth.add(sorted([middle, *(one for one in clock if one.delivered >= middle.delivered)]))
     assert len(truth._sessions) == 0
+    assert not truth._sessions._promised
     assert truth.document()["sessions_by_day"] == [
         {"day": "2025-11-29", "sessions": 1, "converted_sessions": 0}
     ]
+
+
+@pytest.mark.parametrize("late", [1, 2])
+def test_of_two_first_events_in_one_millisecond_the_lower_id_gives_the_channel(late: int) -> None:
+    events = [record(0, number=number, channel=f"{number}") for number in (1, 2)]
+    promise = events[late - 1]._replace(line=None, fault="late")
+    events[late - 1] = events[late - 1]._replace(delivered=CONFIG.start_ms + MINUTE, fault="late")
+    truth = Truth(CONFIG)
+    truth.add(sorted([*events, promise], key=lambda one: one[:2]))
+    assert [row["channel"] for row in truth.document()["by_channel"]] == ["1"]
 
 
 def test_open_sessions_are_those_of_hours_not_of_the_history() -> None:
