@@ -103,9 +103,9 @@ class Injector:
 
     def deliver(self, event: Event) -> list[Record]:
         """The records of one event: one; two where it is sent again, or is overdue and promised."""
+        at, name, message_id, key, visitor, who, context, body, fact, channel = event
         draw = self._delay.random()
         delay = 20 + int(draw * draw * draw * 3_000)
-        at = event.at
         delivered = min(at + delay, self._end - 1)
         chance = self._chance.random()
         if self._silences and self._swallowed(at):
@@ -114,17 +114,22 @@ class Injector:
             kind = self._kinds[bisect(self._until, chance, hi=len(self._kinds) - 1)]
             self._owed[kind] = self._owed.get(kind, 0) + 1
         sent = min(at + delay // 4, delivered)
-        line = _line(event, at, sent, delivered)
-        for kind in self._owed:
-            if hit := self._hit(kind, event, line, sent, delivered):
-                self._pay(kind)
-                return hit
-        return [_record(event, line, delivered, "")]
+        line = render(message_id, name, who, context, body, at, sent, delivered).encode()
+        if self._owed and (hit := self._pay(event, line, sent, delivered)):
+            return hit
+        return [Record(delivered, message_id, key, line, "", at, visitor, fact, channel, name)]
 
-    def _pay(self, kind: str) -> None:
-        """One hit less is owed; the other kinds come first next time."""
-        if left := self._owed.pop(kind) - 1:
-            self._owed[kind] = left
+    def _pay(self, event: Event, line: bytes, sent: int, delivered: int) -> list[Record]:
+        """The records of an event that takes the first hit owed that fits it; none if none does."""
+        for kind in list(self._owed):
+            hit = self._hit(kind, event, line, sent, delivered)
+            if hit or kind in DELAYS:  # where no time is left to be late in, it is never paid
+                left = self._owed.pop(kind) - 1
+                if hit and left:
+                    self._owed[kind] = left  # the other kinds come first next time
+            if hit:
+                return hit
+        return []
 
     def _swallowed(self, at: int) -> bool:
         for window in self._silences:

@@ -55,8 +55,10 @@ class Sessions:
         newest = sessions[-1]
         if newest.first < at <= newest.last + GAP:  # nearly always
             newest.events += 1
-            newest.last = max(newest.last, at)
-            newest.converted = newest.converted or ordered
+            if at > newest.last:
+                newest.last = at
+            if ordered:
+                newest.converted = True
             return
         # Out of order: it can begin or stretch a session, or close the gap between two.
         joined, apart = Session(at, message_id, channel, ordered), []

@@ -60,23 +60,23 @@ class Truth:
 
     def add(self, records: Iterable[Record]) -> None:
         """Count records that were sent; those without a line were not, and are only heard."""
-        add = self._sessions.add
+        sessions, sent = self._sessions, 0
         for record in records:
-            fault, visitor = record.fault, record.visitor
-            if record.line is None:
+            delivered, message_id, _, line, fault, at, visitor, fact, channel, _ = record
+            if line is None:
                 self._hear(record)
                 continue
-            self.sent += 1
+            sent += 1
             if fault and not self._survives(record):
                 continue
-            fact = record.fact
             if visitor is not None:
-                add(visitor, record.at, record.message_id, record.channel, isinstance(fact, Sale))
+                sessions.add(visitor, at, message_id, channel, fact is not None and isinstance(fact, Sale))
             if fact is not None:
                 self._book(record)
-            if record.delivered >= self._sessions.due:
-                for whose, session in self._sessions.closed(record.delivered):
+            if delivered >= sessions.due:
+                for whose, session in sessions.closed(delivered):
                     self._end(whose, session)
+        self.sent += sent
 
     def _hear(self, record: Record) -> None:
         if record.fault == SILENCE:
