@@ -60,9 +60,9 @@ class Event(NamedTuple):
 class Record(NamedTuple):
     """One record as the stream gets it, sortable by its first two fields.
 
-    `line` is one line without its end, or None for a promise: no record, but word that this event of `visitor`
-    is long overdue and will still come, so that the truth keeps the visitor's sessions open. `fault` is a name
-    of faults.KINDS or empty. The rest is the event's.
+    `line` is one line without its end, or None where nothing is sent, but the truth must know: an event that is
+    overdue and will still come (a promise: the truth keeps its visitor's sessions open), or one that a silence
+    swallowed. `fault` is a name of faults.KINDS, faults.SILENCE or empty. The rest is the event's.
     """
 
     delivered: int
@@ -74,3 +74,4 @@ class Record(NamedTuple):
     visitor: str | None
     fact: Sale | Refund | None
     channel: str
+    name: str = ""

@@ -1,128 +1,177 @@
 """What goes wrong between the shop and the stream, each hit labelled. Pure: chance comes in.
 
-duplicate         the same messageId again, later; half of them with the clock times recomputed by the client
-late              delivered hours to days after it happened, its timestamp unchanged
-broken_json       cut off                                          → quarantined as not_json
-wrong_type        a number as text, a list as a string of JSON      → quarantined as wrong_type
-missing_property  without a property that the contract requires     → quarantined as missing_property
+kind              what is done                                                              the contract says
+duplicate         the same messageId again: seconds, hours or weeks later, some with the    a repeat
+                  clock times recomputed by the client
+late              delivered 2 to 72 hours after it happened                                 good
+very_late         delivered 14 to 90 days after it happened, in a history that is so long   good
+out_of_order      delivered 5 seconds to 5 minutes after it happened, behind later ones     good
+drift_added       with properties that nobody announced                                     good
+drift_renamed     a required property under a new name                                      missing_property
+drift_retyped     a property in a new shape: an object around it                            wrong_type
+future_clock      a device's clock a century ahead                                          future_clock
+broken_json       cut off                                                                   not_json
+wrong_encoding    a text in Latin-1                                                         not_utf8
+wrong_type        a number as text, a list as a string of JSON, a text in a list            wrong_type
+missing_property  without a required property, or without messageId                         missing_property
+impossible_value  a negative amount, no pieces, an empty id, a currency of four letters     impossible_value
+unknown_event     an event or a type that isn't in the contract                             unknown_event
 
-The last three take the place of the good event: it is lost to the numbers.
+Where the contract refuses it, the event is lost to the numbers. So is what a scenario's silence swallows.
 """
 
-from decimal import Decimal
+from bisect import bisect
+from collections.abc import Mapping
+from itertools import accumulate
 from random import Random
-from typing import Any
-
-import msgspec
 
 from data_generator.encode import render
 from data_generator.facts import Event, Record
+from data_generator.scenario import Scenario
+from data_generator.spoil import spoil
+from mercato.errors import WrongUse
 
-HOUR = 3_600_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
-#: Longest time between an event and its delivery; the truth relies on it to close sessions.
-MAX_LATE = 72 * HOUR
-_MIN_LATE = 2 * HOUR
-_MAX_AGAIN = 48 * HOUR
+#: Milliseconds from an event to its delivery, or to the promise of it: the truth closes sessions by it.
+ON_TIME = 5_000
 
 #: Fault to the reason in the quarantine; None where the event still counts once.
 KINDS: dict[str, str | None] = {
     "duplicate": None,
     "late": None,
+    "very_late": None,
+    "out_of_order": None,
+    "drift_added": None,
+    "drift_renamed": "missing_property",
+    "drift_retyped": "wrong_type",
+    "future_clock": "future_clock",
     "broken_json": "not_json",
+    "wrong_encoding": "not_utf8",
     "wrong_type": "wrong_type",
     "missing_property": "missing_property",
+    "impossible_value": "impossible_value",
+    "unknown_event": "unknown_event",
 }
 
-#: A property whose type the contract knows, by event.
-_TYPED = {
-    "Products Searched": ("query",),
-    "Product List Viewed": ("products",),
-    "Cart Viewed": ("products",),
-    "Product Viewed": ("price",),
-    "Product Added": ("price", "quantity"),
-    "Product Removed": ("price", "quantity"),
-    "Checkout Started": ("value", "products"),
-    "Checkout Step Completed": ("step",),
-    "Payment Info Entered": ("step",),
-    "Order Completed": ("total", "products"),
-    "Order Refunded": ("total", "products"),
-}
+#: The `fault` of a Record without a line that will never come: swallowed by a scenario's silence.
+SILENCE = "silence"
 
-#: A property that the contract requires, by event; the others lose their messageId.
-_REQUIRED = {
-    "Products Searched": ("query",),
-    "Product Viewed": ("product_id",),
-    "Product Added": ("product_id",),
-    "Product Removed": ("product_id",),
-    "Checkout Started": ("order_id",),
-    "Order Completed": ("order_id", "products"),
-    "Order Refunded": ("order_id",),
+#: Shortest and longest time between an event and its delivery, by the kind that holds it back.
+DELAYS = {
+    "out_of_order": (5_000, 5 * MINUTE),
+    "late": (2 * HOUR, 72 * HOUR),
+    "very_late": (14 * DAY, 90 * DAY),
 }
-
-# Decimal both ways, so that 12.50 stays 12.50.
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+#: The same between an original and its copy, and the share of the copies (so far) that take it.
+_AGAIN = ((0.5, 200, MINUTE), (0.85, 200, 48 * HOUR), (1.0, 14 * DAY, 60 * DAY))
+#: 2100-01-01: after any clock that will read these events.
+_FUTURE = 4_102_444_800_000
 
 
 class Injector:
-    """Delivers events, all before `end`; `rate` of them are hit, the kinds taking even shares.
+    """Delivers events, all before `end`; some of them are hit.
 
-    Delays have a generator of their own, so that another rate leaves the rest of the history as it is.
+    `rates`: the share of the events that each kind hits, or of all kinds together, which then take even shares.
+    Delays and silences have chance of their own, so that other rates leave the rest of the history as it is.
+
+    Raises:
+        WrongUse: a kind doesn't exist, or the shares are not between 0 and 1 together.
     """
 
-    def __init__(self, seed: str, rate: float, end: int) -> None:
-        self._rate = rate
+    def __init__(
+        self, seed: str, rates: float | Mapping[str, float], end: int, scenario: Scenario | None = None
+    ) -> None:
+        if not isinstance(rates, Mapping):
+            rates = dict.fromkeys(KINDS, rates / len(KINDS))
+        if unknown := rates.keys() - KINDS.keys():
+            raise WrongUse(f"there is no fault {min(unknown)!r}", f"the faults are {', '.join(KINDS)}")
+        if not (all(rate >= 0 for rate in rates.values()) and sum(rates.values()) <= 1 + 1e-9):
+            raise WrongUse(f"the rates of the faults are {dict(rates)}", "0 to 1 each, and together")
         self._end = end
-        self._kinds = tuple(KINDS)
+        self._kinds = tuple(kind for kind in KINDS if rates.get(kind))
+        self._until = tuple(accumulate(rates[kind] for kind in self._kinds))
+        self._total = self._until[-1] if self._until else 0.0
+        self._silences = scenario.of(SILENCE) if scenario else ()
         self._chance = Random(f"{seed}/faults")  # noqa: S311 -- a simulation, to be repeated
         self._delay = Random(f"{seed}/delays")  # noqa: S311
-        # A kind that doesn't fit an event waits for one that it fits: so the shares stay even.
-        self._waiting: list[str] = []
+        self._silent = Random(f"{seed}/silences")  # noqa: S311
+        # Hits owed, by kind: one that doesn't fit an event waits for one that it fits, so the shares stay even.
+        self._owed: dict[str, int] = {}
 
     def deliver(self, event: Event) -> list[Record]:
-        """The records of one event: one, or two where it is sent again."""
+        """The records of one event: one; two where it is sent again, or is overdue and promised."""
+        at, name, message_id, key, visitor, who, context, body, fact, channel = event
         draw = self._delay.random()
         delay = 20 + int(draw * draw * draw * 3_000)
-        delivered = min(event.at + delay, self._end - 1)
-        sent = min(event.at + delay // 4, delivered)
-        if self._chance.random() < self._rate:
-            self._waiting.append(self._kinds[int(self._chance.random() * len(self._kinds))])
-        for place, kind in enumerate(self._waiting):
-            if self._fits(kind, event, delivered):
-                del self._waiting[place]
-                return self._hit(kind, event, sent, delivered)
-        return [_record(event, _line(event, event.at, sent, delivered), delivered, "")]
+        delivered = min(at + delay, self._end - 1)
+        chance = self._chance.random()
+        if self._silences and self._swallowed(at):
+            return [_record(event, None, delivered, SILENCE)]
+        if chance < self._total:
+            kind = self._kinds[bisect(self._until, chance, hi=len(self._kinds) - 1)]
+            self._owed[kind] = self._owed.get(kind, 0) + 1
+        sent = min(at + delay // 4, delivered)
+        line = render(message_id, name, who, context, body, at, sent, delivered).encode()
+        if self._owed and (hit := self._pay(event, line, sent, delivered)):
+            return hit
+        return [Record(delivered, message_id, key, line, "", at, visitor, fact, channel, name)]
 
-    def _fits(self, kind: str, event: Event, delivered: int) -> bool:
+    def _pay(self, event: Event, line: bytes, sent: int, delivered: int) -> list[Record]:
+        """The records of an event that takes the first hit owed that fits it; none if none does."""
+        for kind in list(self._owed):
+            hit = self._hit(kind, event, line, sent, delivered)
+            if hit or kind in DELAYS:  # where no time is left to be late in, it is never paid
+                left = self._owed.pop(kind) - 1
+                if hit and left:
+                    self._owed[kind] = left  # the other kinds come first next time
+            if hit:
+                return hit
+        return []
+
+    def _swallowed(self, at: int) -> bool:
+        for window in self._silences:
+            if window.start <= at < window.end:
+                return self._silent.random() < window.strength
+        return False
+
+    def _hit(self, kind: str, event: Event, line: bytes, sent: int, delivered: int) -> list[Record]:
+        """The records of an event hit by this kind; none if it doesn't fit the event."""
+        if kind in DELAYS:
+            return self._overdue(kind, event, delivered)
         if kind == "duplicate":
-            return delivered + 1_000 < self._end
-        if kind == "late":
-            return event.at + _MIN_LATE + 1 < self._end
-        return kind != "wrong_type" or event.name in _TYPED
+            return self._twice(event, line, sent, delivered)
+        if kind == "future_clock":
+            ahead = _FUTURE - min(event.at, _FUTURE) + int(self._chance.random() * 36_500) * DAY
+            return [_record(event, _line(event, event.at + ahead, sent + ahead, delivered), delivered, kind)]
+        broken = spoil(kind, event.name, line, self._chance)
+        return [] if broken is None else [_record(event, broken, delivered, kind)]
 
-    def _hit(self, kind: str, event: Event, sent: int, delivered: int) -> list[Record]:
-        if kind == "late":
-            latest = min(event.at + MAX_LATE, self._end - 1)
-            delivered = event.at + _MIN_LATE + int(self._chance.random() * (latest - event.at - _MIN_LATE))
-            return [_record(event, _line(event, event.at, delivered - 10, delivered), delivered, kind)]
-        line = _line(event, event.at, sent, delivered)
-        if kind == "duplicate":
-            return [_record(event, line, delivered, ""), self._again(event, line, sent, delivered)]
-        broken = (
-            _cut(line, self._chance)
-            if kind == "broken_json"
-            else _spoil(kind, event.name, line, self._chance)
-        )
-        return [_record(event, broken, delivered, kind)]
+    def _overdue(self, kind: str, event: Event, on_time: int) -> list[Record]:
+        shortest, longest = DELAYS[kind]
+        spread = min(event.at + longest, self._end - 1) - event.at - shortest
+        if spread <= 0:
+            return []
+        delivered = event.at + shortest + int(self._chance.random() * spread)
+        record = _record(event, _line(event, event.at, delivered - 10, delivered), delivered, kind)
+        if event.visitor is None:  # of no session: nothing has to wait for it
+            return [record]
+        return [_record(event, None, on_time, kind)._replace(fact=None), record]
 
-    def _again(self, event: Event, line: bytes, sent: int, delivered: int) -> Record:
-        """The copy: always delivered after the original, on the same key, so that the original wins."""
-        longest = _MAX_AGAIN if self._chance.random() < 0.5 else 60_000
-        delay = 200 + int(self._chance.random() * (min(delivered + longest, self._end - 1) - delivered - 200))
-        if self._chance.random() < 0.5:
-            line = _line(event, event.at + delay, sent + delay, delivered + delay)
-        return _record(event, line, delivered + delay, "duplicate")
+    def _twice(self, event: Event, line: bytes, sent: int, delivered: int) -> list[Record]:
+        """The original and its copy, always later and on the same key, so that the original wins."""
+        draw, recomputed = self._chance.random(), self._chance.random() < 0.5
+        shortest, longest = next((least, most) for share, least, most in _AGAIN if draw < share)
+        left = self._end - 1 - delivered
+        if left < shortest:  # no time for weeks
+            shortest = _AGAIN[0][1]
+        if left < 1_000:
+            return []
+        delay = shortest + int(self._chance.random() * (min(longest, left) - shortest))
+        again = _line(event, event.at + delay, sent + delay, delivered + delay) if recomputed else line
+        return [_record(event, line, delivered, ""), _record(event, again, delivered + delay, "duplicate")]
 
 
 def _line(event: Event, timestamp: int, sent: int, received: int) -> bytes:
@@ -131,7 +180,7 @@ def _line(event: Event, timestamp: int, sent: int, received: int) -> bytes:
     ).encode()
 
 
-def _record(event: Event, line: bytes, delivered: int, fault: str) -> Record:
+def _record(event: Event, line: bytes | None, delivered: int, fault: str) -> Record:
     return Record(
         delivered,
         event.message_id,
@@ -142,32 +191,5 @@ def _record(event: Event, line: bytes, delivered: int, fault: str) -> Record:
         event.visitor,
         event.fact,
         event.channel,
+        event.name,
     )
-
-
-def _cut(line: bytes, rng: Random) -> bytes:
-    """A true beginning of an object is never JSON. Cut between characters: it stays UTF-8."""
-    text = line.decode()
-    return text[: 1 + int(rng.random() * (len(text) - 1))].encode()
-
-
-def _spoil(kind: str, name: str, line: bytes, rng: Random) -> bytes:
-    event: dict[str, Any] = _decode(line)
-    names = (_TYPED if kind == "wrong_type" else _REQUIRED).get(name)
-    if names is None:
-        del event["messageId"]
-        return _encode(event)
-    chosen = names[int(rng.random() * len(names))]
-    properties = event["properties"]
-    if kind == "missing_property":
-        del properties[chosen]
-    else:
-        properties[chosen] = _mistyped(properties[chosen])
-    return _encode(event)
-
-
-def _mistyped(value: Any) -> Any:
-    """As careless senders do: text in a list, a list as a string of JSON, a number as text."""
-    if isinstance(value, str):
-        return [value]
-    return _encode(value).decode() if isinstance(value, list) else str(value)

@@ -17,10 +17,12 @@ traffic            factor on the number of visits                               
 silence            share of the events that are never sent: the trackers are down     1.0
 """
 
+import math
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from mercato.errors import WrongUse
 
@@ -32,6 +34,8 @@ DEFAULT_STRENGTH = {
     "traffic": 2.0,
     "silence": 1.0,
 }
+_SHARES = {"payment_outage", "cart_abandonment", "silence"}
+_FORM = "`.venv/bin/python -m pydoc data_generator.scenario`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +77,36 @@ def read(path: Path) -> Scenario:
     except (OSError, UnicodeDecodeError) as error:
         raise WrongUse(f"{path} can't be read: {error}", "name a TOML file") from None
     except tomllib.TOMLDecodeError as error:
+        raise WrongUse(f"{path}: {error}", f"correct it: {_FORM} shows the form") from None
+    entries = found.pop("window", None)
+    if found or not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise WrongUse(
-            f"{path}: {error}", "correct it: `pydoc data_generator.scenario` shows the form"
-        ) from None
-    windows = []
-    for number, entry in enumerate(found.get("window", []), 1):
-        kind, start, minutes = entry.get("kind"), entry.get("start"), entry.get("minutes")
-        if kind not in DEFAULT_STRENGTH:
-            raise WrongUse(
-                f"{path}: window {number} has the kind {kind!r}",
-                f"the kinds are {', '.join(DEFAULT_STRENGTH)}",
-            )
-        if not isinstance(start, datetime) or start.tzinfo is None:
-            raise WrongUse(
-                f"{path}: window {number}: start is {start!r}", "write it like 2026-11-27T20:00:00Z"
-            )
-        if not isinstance(minutes, int | float) or minutes <= 0:
-            raise WrongUse(f"{path}: window {number}: minutes is {minutes!r}", "give its length in minutes")
-        begin = int(start.timestamp() * 1000)
-        strength = float(entry.get("strength", DEFAULT_STRENGTH[kind]))
-        windows.append(Window(kind, begin, begin + int(minutes * 60_000), strength))
-    return Scenario(tuple(windows))
+            f"{path} is no scenario: it must hold [[window]]s, and nothing else", f"see {_FORM} for the form"
+        )
+    return Scenario(tuple(_window(f"{path}: window {at}", entry) for at, entry in enumerate(entries, 1)))
+
+
+def _window(place: str, entry: dict[str, Any]) -> Window:
+    kind, start, minutes = entry.get("kind"), entry.get("start"), entry.get("minutes")
+    if not isinstance(kind, str) or kind not in DEFAULT_STRENGTH:
+        raise WrongUse(f"{place} has the kind {kind!r}", f"the kinds are {', '.join(DEFAULT_STRENGTH)}")
+    if unknown := entry.keys() - {"kind", "start", "minutes", "strength"}:
+        raise WrongUse(
+            f"{place} has {min(unknown)!r}", "a window has kind, start, minutes and, if need be, strength"
+        )
+    if not isinstance(start, datetime) or start.tzinfo is None:
+        raise WrongUse(f"{place}: start is {start!r}", "write it like 2026-11-27T20:00:00Z")
+    length = _number(minutes)
+    if not 0 < length < 1e9:
+        raise WrongUse(f"{place}: minutes is {minutes!r}", "give its length in minutes")
+    strength = entry.get("strength", DEFAULT_STRENGTH[kind])
+    most = 1.0 if kind in _SHARES else 1e6
+    if not 0 <= _number(strength) <= most:
+        raise WrongUse(f"{place}: strength is {strength!r}", f"for {kind} it is 0 to {most:g}")
+    begin = int(start.timestamp() * 1000)
+    return Window(kind, begin, begin + int(length * 60_000), float(strength))
+
+
+def _number(value: Any) -> float:
+    """The value, or NaN, which no comparison holds for."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan

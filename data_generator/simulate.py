@@ -69,7 +69,7 @@ def run(
         while not stop() and (chunk := list(islice(stream, size))):
             if not pace.wait(len(chunk), stop):
                 break
-            sink.send(chunk)
+            sink.send([record for record in chunk if record.line is not None])
             truth.add(chunk)
             if progress:
                 progress(truth.sent, (chunk[-1].delivered - config.start_ms) / span)
@@ -107,7 +107,7 @@ class _Shard:
         self._number = number
         self._people = range(number, world.people.count, SHARDS)
         self._mean = config.sessions_per_day / SHARDS
-        self._injector = Injector(self._seed, config.faults, config.end_ms)
+        self._injector = Injector(self._seed, config.faults, config.end_ms, config.scenario)
         demand = world.catalogue.demand
         units = self._mean * _UNITS_PER_SESSION / sum(demand)
         stock = Stock(self._seed, [units * share for share in demand])

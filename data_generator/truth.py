@@ -1,8 +1,7 @@
 """The truth about what was sent: counts and money, added up record by record as they go out.
 
-A lost event (broken, mistyped, incomplete) is not in the numbers, a copy is in them once: what a right
-warehouse must show. Meaning of each field: architecture/truth.md. Session rule: per anonymousId, in the
-order of the timestamps, a gap of more than 30 minutes begins a new one.
+A lost event (broken, mistyped, incomplete, silenced) is not in the numbers, a copy is in them once: what a
+right warehouse must show. Meaning of each field: architecture/truth.md.
 """
 
 import os
@@ -12,42 +11,42 @@ from typing import Any
 
 import msgspec
 
-from data_generator.config import DAY_MS, Config
-from data_generator.encode import day_text, iso
-from data_generator.facts import Record, Refund
-from data_generator.faults import KINDS, MAX_LATE
-from data_generator.markets import CURRENCIES
+from data_generator.config import Config
+from data_generator.customers import Customers
+from data_generator.encode import iso
+from data_generator.facts import Record, Sale
+from data_generator.faults import DELAYS, KINDS, SILENCE
+from data_generator.sessions import Session, Sessions
+from data_generator.tally import MONEY, Sales, Visits
+from data_generator.truth_writer import TruthWriter
 from mercato.errors import WrongUse
 from mercato.events import VERSION
 
-TRUTH_VERSION = 1
-GAP = 30 * 60_000
-
-_MONEY = ("gross_revenue", "discounts", "refunds", "net_revenue", "shipping", "tax")
-_FIELDS = ("orders", "units", *(f"{name}_minor" for name in _MONEY), "sessions", "converted_sessions")
-
-
-class _Session:
-    """First and last moment so far, and whether an order fell into it."""
-
-    __slots__ = ("converted", "first", "last")
-
-    def __init__(self, first: int, last: int, converted: bool) -> None:
-        self.first = first
-        self.last = last
-        self.converted = converted
+TRUTH_VERSION = 2
 
 
 class Truth:
-    """Adds up records in the order of their delivery. Memory: the sessions of the last days, a row a day."""
+    """Adds up records in the order of their delivery; writes the long part to `folder`, if one is given.
 
-    def __init__(self, config: Config) -> None:
+    Memory: what is open, a row a day, and a few dozen bytes a customer and month.
+
+    Raises:
+        WrongUse: the folder can't be written.
+    """
+
+    def __init__(self, config: Config, folder: Path | None = None) -> None:
         self.config = config
         self.sent = 0
+        self.silenced = 0
         self.faults = dict.fromkeys(KINDS, 0)
-        self._days: dict[int, dict[str, int]] = {}
-        self._open: dict[str, list[_Session]] = {}
-        self._swept = 0
+        self._sessions = Sessions()
+        self._visits = Visits()
+        self._sales = Sales()
+        self._customers = Customers()
+        self._writer = TruthWriter(folder) if folder else None
+        if self._writer:
+            for window in config.scenario.windows:
+                self._writer.window(window)
 
     @property
     def quarantined(self) -> int:
@@ -60,88 +59,72 @@ class Truth:
         return self.sent - self.faults["duplicate"] - self.quarantined
 
     def add(self, records: Iterable[Record]) -> None:
-        """Count records that were sent."""
+        """Count records that were sent; those without a line were not, and are only heard."""
+        sessions, sent = self._sessions, 0
         for record in records:
-            self.sent += 1
-            fault = record.fault
-            if fault:
-                self.faults[fault] += 1
-                if fault != "late":
-                    continue
-            fact = record.fact
-            if record.visitor is not None:
-                self._visit(record.visitor, record.at, fact is not None)
+            delivered, message_id, _, line, fault, at, visitor, fact, channel, _ = record
+            if line is None:
+                self._hear(record)
+                continue
+            sent += 1
+            if fault and not self._survives(record):
+                continue
+            if visitor is not None:
+                sessions.add(visitor, at, message_id, channel, fact is not None and isinstance(fact, Sale))
             if fact is not None:
-                self._book(record.at, fact)
-            if record.delivered - self._swept > DAY_MS:
-                self._sweep(record.delivered)
+                self._book(record)
+            if delivered >= sessions.due:
+                for whose, session in sessions.closed(delivered):
+                    self._end(whose, session)
+        self.sent += sent
 
-    def _book(self, at: int, fact: Any) -> None:
-        day = self._day(at)
-        if isinstance(fact, Refund):
-            day["refunds_minor"] += fact.subtotal
-            return
-        day["orders"] += 1
-        day["units"] += sum(line.units for line in fact.lines)
-        day["gross_revenue_minor"] += sum(line.gross for line in fact.lines)
-        day["discounts_minor"] += fact.discount
-        day["shipping_minor"] += fact.shipping
-        day["tax_minor"] += fact.tax
+    def _hear(self, record: Record) -> None:
+        if record.fault == SILENCE:
+            self.silenced += 1
+        elif record.visitor is not None:
+            self._sessions.promise(record.visitor, record.at)
 
-    def _visit(self, visitor: str, at: int, ordered: bool) -> None:
-        sessions = self._open.get(visitor)
-        if sessions is None:
-            self._open[visitor] = [_Session(at, at, ordered)]
-            return
-        newest = sessions[-1]
-        if newest.first <= at <= newest.last + GAP:
-            newest.last = max(newest.last, at)
-            newest.converted = newest.converted or ordered
-            return
-        # Out of order: a late event can stretch a session, or close the gap between two.
-        near = [one for one in sessions if one.first - GAP <= at <= one.last + GAP]
-        joined = _Session(
-            min([at, *(one.first for one in near)]),
-            max([at, *(one.last for one in near)]),
-            ordered or any(one.converted for one in near),
-        )
-        sessions[:] = sorted(
-            [*(one for one in sessions if one not in near), joined], key=lambda one: one.first
-        )
+    def _survives(self, record: Record) -> bool:
+        """Count the fault; False if the event is lost by it, or was counted before."""
+        fault = record.fault
+        self.faults[fault] += 1
+        if self._writer:
+            self._writer.fault(record, KINDS[fault])
+        if fault in DELAYS and record.visitor is not None:
+            self._sessions.keep(record.visitor, record.at)
+        return fault != "duplicate" and KINDS[fault] is None
 
-    def _sweep(self, now: int) -> None:
-        """Book the sessions that nothing delivered from `now` on can touch."""
-        self._swept = now
-        for visitor in list(self._open):
-            kept = []
-            for session in self._open[visitor]:
-                if session.last + GAP < now - MAX_LATE:
-                    _end(session, self._day(session.first))
-                else:
-                    kept.append(session)
-            if kept:
-                self._open[visitor] = kept
-            else:
-                del self._open[visitor]
+    def _book(self, record: Record) -> None:
+        fact, at = record.fact, record.at
+        if isinstance(fact, Sale):
+            units = sum(line.units for line in fact.lines)
+            gross = sum(line.gross for line in fact.lines)
+            self._sales.sale(fact, at, record.channel, units, gross)
+            self._customers.sale(fact, at, gross)
+            if self._writer:
+                self._writer.order(fact, at, record.channel, units, gross)
+        elif fact is not None:
+            self._sales.refund(fact, at)
+            self._customers.refund(fact, at)
+            if self._writer:
+                self._writer.refund(fact, at)
 
-    def _day(self, at: int) -> dict[str, int]:
-        return self._days.setdefault(at // DAY_MS, dict.fromkeys(_FIELDS, 0))
+    def _end(self, visitor: str, session: Session) -> None:
+        self._visits.add(session)
+        if self._writer:
+            self._writer.session(visitor, session)
 
     def document(self) -> dict[str, Any]:
-        """The truth so far, as in architecture/truth.md; more records can be added afterwards."""
-        rows = {day: dict(row) for day, row in self._days.items()}
-        for sessions in self._open.values():
-            for session in sessions:
-                _end(session, rows.setdefault(session.first // DAY_MS, dict.fromkeys(_FIELDS, 0)))
-        for row in rows.values():
-            row["net_revenue_minor"] = (
-                row["gross_revenue_minor"] - row["discounts_minor"] - row["refunds_minor"]
-            )
-        totals: dict[str, Any] = {name: sum(row[name] for row in rows.values()) for name in _FIELDS}
-        sessions_seen = totals["sessions"]
-        totals["conversion_rate"] = (
-            round(totals["converted_sessions"] / sessions_seen, 6) if sessions_seen else 0.0
-        )
+        """The summary so far, as in architecture/truth.md; more records can be added afterwards."""
+        visits = self._visits.copy()
+        for _, session in self._sessions.rest():
+            visits.add(session)
+        by_day, sessions_by_day = self._sales.by_day(), visits.by_day()
+        by_cohort, by_cohort_revenue = self._customers.cohorts()
+        reasons = dict.fromkeys((reason for reason in KINDS.values() if reason), 0)
+        for kind, reason in KINDS.items():
+            if reason:
+                reasons[reason] += self.faults[kind]
         return {
             "truth_version": TRUTH_VERSION,
             "contract_version": VERSION,
@@ -153,24 +136,57 @@ class Truth:
             "loaded": self.loaded,
             "duplicate": self.faults["duplicate"],
             "quarantined": self.quarantined,
-            "quarantined_by_reason": {reason: self.faults[kind] for kind, reason in KINDS.items() if reason},
+            "quarantined_by_reason": reasons,
+            "silenced": self.silenced,
             "faults": dict(self.faults),
-            "totals": totals,
-            "by_day": [
-                {"day": day_text(day), "currency": CURRENCIES[0], **rows[day]} for day in sorted(rows)
-            ],
+            "totals": _totals(by_day, sessions_by_day, self._customers.count()),
+            "by_day": by_day,
+            "sessions_by_day": sessions_by_day,
+            "by_product": self._sales.by_product(),
+            "by_country": self._sales.by_country(),
+            "by_channel": visits.by_channel(self._sales.orders_by_channel),
+            "by_cohort": by_cohort,
+            "by_cohort_revenue": by_cohort_revenue,
         }
 
     def write(self, path: Path) -> None:
-        """Write the document whole or not at all."""
+        """Write the folder's files and then the summary, each whole or not at all. Nothing is added after it."""
+        if self._writer:
+            for visitor, session in self._sessions.rest():
+                self._writer.session(visitor, session)
+            self._writer.customers(self._customers.each())
+            self._writer.close()
+            self._writer = None
         part = path.with_name(f"{path.name}.part")
         part.write_bytes(msgspec.json.format(msgspec.json.encode(self.document()), indent=2) + b"\n")
         part.replace(path)
 
+    def abort(self) -> None:
+        """Remove what was begun in the folder."""
+        if self._writer:
+            self._writer.abort()
+            self._writer = None
 
-def _end(session: _Session, row: dict[str, int]) -> None:
-    row["sessions"] += 1
-    row["converted_sessions"] += session.converted
+
+def _totals(
+    by_day: list[dict[str, Any]], sessions_by_day: list[dict[str, Any]], customers: int
+) -> dict[str, Any]:
+    sessions = sum(row["sessions"] for row in sessions_by_day)
+    converted = sum(row["converted_sessions"] for row in sessions_by_day)
+    money: dict[str, dict[str, int]] = {}
+    for row in by_day:
+        sums = money.setdefault(row["currency"], dict.fromkeys(MONEY, 0))
+        for name in MONEY:
+            sums[name] += row[name]
+    return {
+        "sessions": sessions,
+        "converted_sessions": converted,
+        "conversion_rate": round(converted / sessions, 6) if sessions else 0.0,
+        "orders": sum(row["orders"] for row in by_day),
+        "units": sum(row["units"] for row in by_day),
+        "customers": customers,
+        "by_currency": [{"currency": currency, **money[currency]} for currency in sorted(money)],
+    }
 
 
 def check_writable(path: Path) -> None:

@@ -57,11 +57,10 @@ class Proof:
 def expected_from_truth(truth: dict[str, Any]) -> dict[Key, int]:
     """The truth's figures by day, and their totals."""
     found: dict[Key, int] = {}
-    for day in truth["by_day"]:
-        for kpi in KPIS:
-            currency = "" if kpi in WITHOUT_CURRENCY else day["currency"]
-            key = (kpi, date.fromisoformat(day["day"]), currency)
-            found[key] = found.get(key, 0) + day[f"{kpi}_minor" if kpi in MONEY else kpi]
+    for kpi in KPIS:
+        for row in truth["sessions_by_day" if kpi in WITHOUT_CURRENCY else "by_day"]:
+            key = (kpi, date.fromisoformat(row["day"]), row.get("currency", ""))
+            found[key] = row[f"{kpi}_minor" if kpi in MONEY else kpi]
     return _with_totals(found)
 
 

@@ -134,7 +134,7 @@ def read_truth(path: Path) -> dict[str, Any]:
     """
     try:
         truth: dict[str, Any] = json.loads(path.read_bytes())
-        if truth["truth_version"] != 1:
+        if truth["truth_version"] != 2:
             raise WrongUse(
                 f"{path} is of truth version {truth['truth_version']}", "write it anew: `mercato generate`"
             )

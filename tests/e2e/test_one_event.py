@@ -102,7 +102,10 @@ def test_everything_is_proved_and_each_wrong_number_is_caught_and_named(
     verdict = json.loads(proved.stdout)
     assert verdict["verified"] is True
     assert verdict["ledger"]["residual"] == 0
-    assert min(json.loads(truth.read_text())["faults"].values()) > 0
+    faults = json.loads(truth.read_text())["faults"]
+    assert {kind for kind, many in faults.items() if not many} == {
+        "very_late"
+    }  # three days are too short for it
     assert mercato("verify").returncode == 0  # without a truth: the books, and the tables with each other
 
     def spoil(statement: str) -> tuple[int, list[str], int]:

@@ -45,7 +45,7 @@ def test_the_topic_holds_exactly_what_the_truth_says_with_every_visitor_in_order
 ) -> None:
     truth = simulate.run(HISTORY, publish.KafkaSink(endpoints.kafka(settings), topic))
     partitions = received(settings, topic)
-    records = list(simulate.records(HISTORY))
+    records = [one for one in simulate.records(HISTORY) if one.line is not None]
     assert sum(len(held) for held in partitions.values()) == truth.sent == len(records)
     home = {key: number for number, held in partitions.items() for key, _ in held}
     for number, held in partitions.items():
@@ -61,7 +61,8 @@ def test_a_stop_leaves_on_the_topic_what_the_truth_counts(settings: Settings, to
         progress=lambda sent, share: done.__setitem__(0, sent),
         stop=lambda: done[0] >= 1_000,
     )
-    assert truth.sent == 1_000 == sum(len(held) for held in received(settings, topic).values())
+    assert 1_000 <= truth.sent < 2_000  # a chunk also holds what isn't sent
+    assert truth.sent == sum(len(held) for held in received(settings, topic).values())
 
 
 def test_a_broker_that_is_away_is_an_error_within_seconds() -> None:
