@@ -1,8 +1,9 @@
 """What history to simulate; wrong wishes are refused here, before any work. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
+from data_generator.scenario import Scenario
 from mercato.errors import WrongUse
 
 DAY_MS = 86_400_000
@@ -23,6 +24,7 @@ class Config:
     days: int = 30
     sessions_per_day: int = 360
     faults: float = 0.01
+    scenario: Scenario = field(default_factory=Scenario)
 
     def __post_init__(self) -> None:
         if self.days < 1:
