@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from data_generator import journeys, pace, seasonality
 from data_generator.config import DAY_MS, Config
@@ -99,6 +99,7 @@ def deliver(
     `details` is the truth's folder; `progress` is called with the records sent and the moment of delivery of
     the last one, in ms.
     """
+    truth = None
     try:
         more: dict[str, Any] = {"folder": details} if details else {}
         truth = Truth(config, **more)
@@ -111,6 +112,8 @@ def deliver(
         sink.close()
     except BaseException:
         sink.abort()
+        if truth and details:
+            cast(Any, truth).abort()
         raise
     return truth
 

@@ -18,21 +18,18 @@ from data_generator import live as shop_now
 from data_generator import publish, scenario, simulate, truth
 from data_generator.config import DAY_MS, Config, midnight
 from data_generator.files import COMPRESSIONS
-from data_generator.workers import SHARDS
 from mercato import settings as config
+from mercato.commands.generate_checks import DAYS, LIVE_DAYS, check_pace, span_of
 from mercato.commands.generate_meter import Meter, shown
 from mercato.errors import MercatoError, WrongUse
 from mercato.kafka_admin import Admin
 from mercato.services import endpoints
 
-DAYS = 30
 SESSIONS = 360
 #: Records a second of --live.
 LIVE_RATE = 10.0
 #: Mean visits a day for each record a second of --live: so many people that most of them are never busy.
 _CROWD = 20
-#: Days that --live lasts at most.
-_LIVE_DAYS = 366
 
 _DATE = click.DateTime(["%Y-%m-%d"])
 _PATH = click.Path(path_type=Path)
@@ -40,7 +37,7 @@ _GROUPS = {
     "The shop": ("days", "start", "end", "seed", "sessions_per_day", "faults", "scenario_path"),
     "The pace": ("workers", "rate", "speed", "live", "minutes"),
     "Where it goes": ("target", "out", "compress"),
-    "The truth": ("truth_path", "details", "as_json"),
+    "The truth": ("truth_path", "detailed", "as_json"),
 }
 
 
@@ -84,7 +81,7 @@ class _Grouped(click.Command):
 @click.option("--out", type=_PATH, help="Folder of --to files.")
 @click.option("--compress", type=click.Choice(COMPRESSIONS), help="Compress the file.")
 @click.option("--truth", "truth_path", type=_PATH, help="Write the truth to this file.")
-@click.option("--truth-details", "details", type=_PATH, help="Write it order by order to this folder, too.")
+@click.option("--truth-details", "detailed", is_flag=True, help="Its long part, too: t.json has it in t.d.")
 @click.option("--json", "as_json", is_flag=True, help="Print the truth, without its days, as JSON.")
 def generate(
     days: int | None,
@@ -103,7 +100,7 @@ def generate(
     out: Path | None,
     compress: str | None,
     truth_path: Path | None,
-    details: Path | None,
+    detailed: bool,
     as_json: bool,
 ) -> None:
     """Simulate a shop: events in the order of life, faults among them, and the truth about what was sent.
@@ -122,16 +119,17 @@ def generate(
     """
     now = datetime.now(UTC)
     story = scenario.read(scenario_path) if scenario_path else scenario.Scenario()
-    _check_pace(workers, rate, speed, live, minutes)
+    check_pace(workers, rate, speed, live, minutes)
     if live:
         if days or start or end or workers > 1:
             raise WrongUse("--live trades from now on", "leave out --days, --start, --end and --workers")
         rate = rate or LIVE_RATE
-        lasts = _LIVE_DAYS if minutes is None else int(minutes / 1440) + 2
+        lasts = LIVE_DAYS if minutes is None else int(minutes / 1440) + 2
         days, last = lasts, midnight(now) + timedelta(days=lasts)
-        sessions_per_day = sessions_per_day or max(SESSIONS, int(rate * _CROWD))
+        if sessions_per_day is None:
+            sessions_per_day = max(SESSIONS, int(rate * _CROWD))
     else:
-        days, last = _span(days, start, end, now)
+        days, last = span_of(days, start, end, now)
     visits = SESSIONS if sessions_per_day is None else sessions_per_day
     wanted = Config(seed, last, days, visits, faults, scenario=story)
     if as_json and target == "stdout":
@@ -143,8 +141,11 @@ def generate(
             f"--compress {compress} is for --to files",
             f"`… --to stdout | {_PROGRAM[compress]}` compresses a pipe",
         )
+    if detailed and truth_path is None:
+        raise WrongUse("--truth-details stands beside the truth", "add --truth FILE")
     if truth_path is not None:
         truth.check_writable(truth_path)
+    details = truth_path.with_name(f"{truth_path.stem}.d") if truth_path and detailed else None
     sink = _sink(target, out, compress)
     meter = Meter(rate, speed, wanted.days * DAY_MS / 1_000)
     paced = rate is not None or speed is not None
@@ -174,28 +175,6 @@ def generate(
 _PROGRAM = {"gz": "gzip", "zst": "zstd"}
 
 
-def _check_pace(
-    workers: int, rate: float | None, speed: float | None, live: bool, minutes: float | None
-) -> None:
-    if not 1 <= workers <= SHARDS:
-        raise WrongUse(f"--workers is {workers}", f"ask for 1 to {SHARDS} processes")
-    if rate is not None and not 0 < rate < float("inf"):
-        raise WrongUse(f"--rate is {rate}", "ask for more than 0 events a second, or leave it out")
-    if speed is not None and not 0 < speed < float("inf"):
-        raise WrongUse(
-            f"--speed is {speed}", "ask for more than 0: 1 is as fast as life, 3600 an hour a second"
-        )
-    if speed is not None and (rate is not None or live):
-        raise WrongUse(
-            "--speed sets the pace, and so does --rate or --live",
-            "give one of them: `--speed 1` is as fast as life",
-        )
-    if minutes is not None and not live:
-        raise WrongUse("--minutes is the length of --live", "add --live, or use --days")
-    if minutes is not None and not 0 < minutes <= (_LIVE_DAYS - 2) * 1440:
-        raise WrongUse(f"--minutes is {minutes}", "ask for more than 0 and at most a year")
-
-
 def _trade(
     wanted: Config,
     sink: simulate.Sink,
@@ -222,35 +201,6 @@ def _trade(
         return stop() or (bool(begun) and share() >= 1)
 
     return shop_now.run(wanted, sink, rate, tell, over, details)
-
-
-def _span(
-    days: int | None, start: datetime | None, end: datetime | None, now: datetime
-) -> tuple[int, datetime]:
-    """Length and end of the history, from whichever of the three options are given."""
-    today = midnight(now)
-    first = start.replace(tzinfo=UTC) if start else None
-    last = end.replace(tzinfo=UTC) if end else None
-    if first and last is None:
-        try:
-            last = first + timedelta(days=days) if days else today
-        except OverflowError:
-            raise WrongUse(f"--days is {days}", "ask for fewer days") from None
-    last = last or today
-    if last > today:
-        raise WrongUse(
-            f"the history ends on {last:%Y-%m-%d}, in the future", f"end it at {today:%Y-%m-%d} or before"
-        )
-    if first is None:
-        return (DAYS if days is None else days), last
-    span = (last - first).days
-    if span < 1:
-        raise WrongUse(
-            f"the history starts on {first:%Y-%m-%d} and ends on {last:%Y-%m-%d}", "let it start earlier"
-        )
-    if days is not None and days != span:
-        raise WrongUse(f"--start, --end and --days {days} contradict each other", "leave one of them out")
-    return span, last
 
 
 def _sink(target: str, out: Path | None, compress: str | None) -> simulate.Sink:

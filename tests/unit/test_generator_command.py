@@ -46,6 +46,7 @@ def lines(path: Path) -> list[bytes]:
         (["--start", "2026-01-01", "--end", "2026-01-03", "--days", "5"], "contradict"),
         (["--to", "stdout", "--json"], "both write to stdout"),
         (["--to", "stdout", "--compress", "gz"], "--compress gz is for --to files"),
+        (["--truth-details"], "stands beside the truth"),
         (["--workers", "0"], "--workers is 0"),
         (["--workers", "9"], "--workers is 9"),
         (["--rate", "inf"], "--rate is inf"),
