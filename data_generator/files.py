@@ -122,7 +122,7 @@ class StreamSink:
 
 def joined(records: list[Record]) -> bytes:
     """The lines of records, each with its end."""
-    return b"".join([record.line + b"\n" for record in records])
+    return b"".join([record.line + b"\n" for record in records if record.line is not None])
 
 
 def _compressor(file: IO[bytes], compress: str | None) -> IO[bytes]:
