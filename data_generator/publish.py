@@ -4,18 +4,17 @@ Guarantee: after `close` every record sent is safe (acknowledged by all replicas
 that can't be had, an error says so.
 """
 
-import errno
 import logging
-import os
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
 from data_generator.facts import Record
-from mercato.errors import MercatoError, ServiceUnavailable, WrongUse
+from data_generator.files import FileSink, StreamSink
+from mercato.errors import ServiceUnavailable
 
-FILE_NAME = "events.ndjson"
+__all__ = ["FileSink", "KafkaSink", "StreamSink"]
+
 #: Seconds that a broker may take to answer the first question.
 _ANSWER = 5.0
 
@@ -104,67 +103,3 @@ class KafkaSink:
             f"the Kafka broker at {self._servers}: {why}",
             "`mercato up` starts the local one; an outside one is named by MERCATO_KAFKA__BOOTSTRAP_SERVERS",
         )
-
-
-class FileSink:
-    """Records to DIR/events.ndjson, one a line; the name appears, or changes hands, when the file is whole.
-
-    Raises:
-        WrongUse: the folder can't be made or written.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE_NAME
-        self._part = folder / f"{FILE_NAME}.part"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("wb")
-        except OSError as error:
-            raise WrongUse(f"{folder} can't be written: {error.strerror}", "choose another --out") from None
-
-    def send(self, records: list[Record]) -> None:
-        """Append records."""
-        _write(self._file, records)
-
-    def close(self) -> None:
-        """Put the whole file in its place."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._part.replace(self.path)
-
-    def abort(self) -> None:
-        """Remove what was begun."""
-        self._part.unlink(missing_ok=True)
-        self._file.close()
-
-
-class StreamSink:
-    """Records to an open binary stream, as standard output, one a line."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-
-    def send(self, records: list[Record]) -> None:
-        """Write and flush records, so that a slow stream still flows.
-
-        Raises:
-            MercatoError: the reader went away.
-        """
-        try:
-            _write(self._stream, records)
-            self._stream.flush()
-        except OSError as error:
-            if error.errno != errno.EPIPE:
-                raise
-            raise MercatoError("the reader of the stream went away", "none, if that was meant") from None
-
-    def close(self) -> None:
-        """Nothing waits: each send is flushed."""
-
-    def abort(self) -> None:
-        """Nothing to undo."""
-
-
-def _write(stream: IO[bytes], records: list[Record]) -> None:
-    stream.write(b"".join([record.line + b"\n" for record in records if record.line is not None]))

@@ -4,26 +4,25 @@ The people are split into a fixed number of shards, each with its own chance, so
 depend on who works on it: the shards of a day are simulated one after another and merged by delivery.
 """
 
+import gc
 import math
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from data_generator import bots, journeys, seasonality, supply
+from data_generator import bots, journeys, pace, seasonality, supply
 from data_generator.config import DAY_MS, Config
 from data_generator.facts import Event, Record
 from data_generator.faults import Injector
 from data_generator.memory import Memory
-from data_generator.pace import Pace
 from data_generator.stock import Stock
 from data_generator.truth import Truth
+from data_generator.workers import MOMENT, SHARDS
+from data_generator.workers import records as from_workers
 from data_generator.world import Shop, World, build
 
-#: Never changes: it is part of what a seed means.
-SHARDS = 8
-#: Records handed to the sink at once; between two of them a stop is noticed.
-_CHUNK = 1_000
 #: People a daily session: with it, a month has newcomers and regulars.
 _PEOPLE_PER_SESSION = 16
 #: Pieces sold for each visit, about: what the stock is planned by.
@@ -53,45 +52,103 @@ def run(
     progress: Callable[[int, float], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
     rate: float | None = None,
+    *,
+    speed: float | None = None,
+    workers: int = 1,
+    details: Path | None = None,
 ) -> Truth:
     """Simulate the history into `sink`; returns the truth about exactly what was sent.
 
     `progress` is called with the records sent and the share of the history done (0 to 1); when `stop` says
-    so the stream ends early, whole; `rate` limits the records per second. The sink is closed at the end,
-    and aborted on an error, which is raised.
+    so the stream ends early, whole; `rate` limits the records per second, or `speed` gives the simulated
+    seconds a second; `workers` processes simulate; `details` is the truth's folder. The sink is closed at
+    the end, and aborted on an error, which is raised.
     """
-    truth = Truth(config)
-    pace = Pace(rate)
-    size = _CHUNK if rate is None else max(1, int(min(_CHUNK, rate / 20)))
-    stream = records(config)
-    span = config.end_ms - config.start_ms
+    # A paced stream is simulated in a process of its own: a day that takes seconds must not hold it up.
+    apart = workers > 1 or rate is not None or speed is not None
+    every = from_workers(config, workers, stop) if apart else records(config)
+    with without_collector(), closing(every) as stream:
+        if rate is not None:
+            chunks = pace.at_rate(stream, rate, stop)
+        elif speed is not None:
+            chunks = pace.lapse(stream, speed, stop)
+        else:
+            chunks = pace.unpaced(stream, stop)
+        span = config.end_ms - config.start_ms
+        return deliver(
+            chunks,
+            sink,
+            config,
+            details,
+            progress and (lambda sent, at: progress(sent, (at - config.start_ms) / span)),
+        )
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Nothing here makes cycles: the collector would only walk over the records of the day, again and again."""
+    before = gc.isenabled()
+    gc.disable()
     try:
-        while not stop() and (chunk := list(islice(stream, size))):
-            if not pace.wait(len(chunk), stop):
-                break
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def deliver(
+    chunks: Iterator[list[Record]],
+    sink: Sink,
+    config: Config,
+    details: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Truth:
+    """Send chunks, count them, close the sink; abort it on an error, which is raised. Returns the truth.
+
+    `details` is the truth's folder; `progress` is called with the records sent and the moment of delivery of
+    the last one, in ms.
+    """
+    truth = None
+    try:
+        truth = Truth(config, details)
+        for chunk in chunks:
+            # A promise has no line: it is for the truth alone.
             sink.send([record for record in chunk if record.line is not None])
             truth.add(chunk)
             if progress:
-                progress(truth.sent, (chunk[-1].delivered - config.start_ms) / span)
+                progress(truth.sent, chunk[-1].delivered)
         sink.close()
     except BaseException:
         sink.abort()
+        if truth and details:
+            truth.abort()
         raise
     return truth
 
 
-def records(config: Config) -> Iterator[Record]:
+def records(config: Config) -> Generator[Record, None, None]:
     """All records in the order of their delivery."""
-    world = build(config.seed, config.sessions_per_day * _PEOPLE_PER_SESSION)
-    shards = [_Shard(config, world, number) for number in range(SHARDS)]
+    for today in days(config, range(SHARDS)):
+        yield from today
+
+
+def days(config: Config, numbers: Iterable[int]) -> Iterator[list[Record]]:
+    """What these shards deliver, a list a day, in order."""
+    shards = shards_of(config, numbers)
     due: dict[int, list[Record]] = {}
     for day in range(config.start_ms // DAY_MS, config.end_ms // DAY_MS):
         for shard in shards:
             for record in shard.day(day):
                 due.setdefault(record.delivered // DAY_MS, []).append(record)
         today = due.pop(day, [])
-        today.sort()  # nothing of a later day is delivered earlier: this day is whole
-        yield from today
+        today.sort(key=MOMENT)  # nothing of a later day is delivered earlier: this day is whole
+        yield today
+
+
+def shards_of(config: Config, numbers: Iterable[int]) -> "list[_Shard]":
+    """These shards of the people, none of whom has visited yet."""
+    world = build(config.seed, config.sessions_per_day * _PEOPLE_PER_SESSION)
+    return [_Shard(config, world, number) for number in numbers]
 
 
 class _Shard:
@@ -119,23 +176,32 @@ class _Shard:
         rng = Random(f"{self._seed}/{day}")  # noqa: S311 -- a simulation, to be repeated
         start, end = day * DAY_MS, (day + 1) * DAY_MS
         self._busy = {number: until for number, until in self._busy.items() if until >= start}
-        shop, person, send = self._shop, self._world.people.person, self._send
+        shop, send = self._shop, self._send
         found: list[Record] = []
         if self._number == 0:  # head office: prices and the range are the same everywhere
             send(supply.catalogue_news(rng, shop, day), found)
         for at, number in sorted(self._visitors(rng, day)):
-            send(supply.deliveries(rng, shop, at), found)
-            # One visit at a time, and a pause between two that ends the session: what is known in one holds
-            # in the next, and a session has one channel.
-            if self._busy.get(number, 0) < at:
-                events = journeys.walk(rng, shop, person(number), at)
-                self._busy[number] = max(event.at for event in events if event.visitor) + _APART
-                send(events, found)
+            self._visit(rng, number, at, found)
         send(supply.deliveries(rng, shop, end), found)
         for number, window in enumerate(self._config.scenario.of("bot_burst")):
             if number % SHARDS == self._number and window.start < end and window.end > start:
                 send(bots.burst(self._config.seed, self._world, window, day), found)
         return found
+
+    def visit(self, rng: Random, start: int) -> list[Record]:
+        """What one visit that begins at `start` (ms) causes; nothing if nobody has time."""
+        found: list[Record] = []
+        self._visit(rng, self._draw(rng), start, found)
+        return found
+
+    def _visit(self, rng: Random, number: int, start: int, found: list[Record]) -> None:
+        self._send(supply.deliveries(rng, self._shop, start), found)
+        # One visit at a time, and a pause between two that ends the session: what is known in one holds
+        # in the next, and a session has one channel.
+        if self._busy.get(number, 0) < start:
+            events = journeys.walk(rng, self._shop, self._world.people.person(number), start)
+            self._busy[number] = max(event.at for event in events if event.visitor) + _APART
+            self._send(events, found)
 
     def _send(self, events: Iterable[Event], found: list[Record]) -> None:
         """Add the records of those events that are before the end of the history."""

@@ -1,15 +1,17 @@
 """The stream on a real broker: all of it once, a visitor in order; a broker that is away is an error."""
 
+import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from data_generator import publish, simulate
-from data_generator.config import Config
+from data_generator import live, publish, simulate
+from data_generator.config import Config, midnight
 from mercato.errors import ServiceUnavailable
 from mercato.kafka_admin import Admin
 from mercato.services import broker, endpoints
@@ -40,10 +42,11 @@ def received(settings: Settings, topic: str) -> dict[int, list[tuple[str, bytes]
     return partitions
 
 
+@pytest.mark.parametrize("how", [{}, {"workers": 2}, {"rate": 20_000.0}, {"speed": 200_000.0}])
 def test_the_topic_holds_exactly_what_the_truth_says_with_every_visitor_in_order(
-    settings: Settings, topic: str
+    settings: Settings, topic: str, how: dict[str, Any]
 ) -> None:
-    truth = simulate.run(HISTORY, publish.KafkaSink(endpoints.kafka(settings), topic))
+    truth = simulate.run(HISTORY, publish.KafkaSink(endpoints.kafka(settings), topic), **how)
     partitions = received(settings, topic)
     records = [one for one in simulate.records(HISTORY) if one.line is not None]
     assert sum(len(held) for held in partitions.values()) == truth.sent == len(records)
@@ -63,6 +66,18 @@ def test_a_stop_leaves_on_the_topic_what_the_truth_counts(settings: Settings, to
     )
     assert 1_000 <= truth.sent < 2_000  # a chunk also holds what isn't sent
     assert truth.sent == sum(len(held) for held in received(settings, topic).values())
+
+
+def test_a_live_shop_sends_what_its_truth_counts_at_the_times_of_now(settings: Settings, topic: str) -> None:
+    begun = time.time()
+    config = Config(7, midnight(datetime.now(UTC)) + timedelta(days=2), 2, 360, 0.0)
+    sink = publish.KafkaSink(endpoints.kafka(settings), topic)
+    truth = live.run(config, sink, 300, stop=lambda: time.time() > begun + 4)
+    lines = [line for held in received(settings, topic).values() for _, line in held]
+    assert len(lines) == truth.sent == truth.loaded > 300
+    for line in lines:
+        moment = datetime.fromisoformat(json.loads(line)["receivedAt"]).timestamp()
+        assert begun - 4 < moment < time.time()
 
 
 def test_a_broker_that_is_away_is_an_error_within_seconds() -> None:

@@ -1,17 +1,20 @@
 """`mercato generate` as people use it: a wrong wish costs one clear line, a stop leaves whole files."""
 
+import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from click.testing import CliRunner, Result
 
-from data_generator.pace import Pace
 from mercato.cli import cli
 from mercato.errors import MercatoError
 
@@ -42,6 +45,20 @@ def lines(path: Path) -> list[bytes]:
         (["--start", "2026-01-01", "--days", "9999999"], "--days is 9999999"),
         (["--start", "2026-01-01", "--end", "2026-01-03", "--days", "5"], "contradict"),
         (["--to", "stdout", "--json"], "both write to stdout"),
+        (["--to", "stdout", "--compress", "gz"], "--compress gz is for --to files"),
+        (["--truth-details"], "stands beside the truth"),
+        (["--workers", "0"], "--workers is 0"),
+        (["--workers", "9"], "--workers is 9"),
+        (["--rate", "inf"], "--rate is inf"),
+        (["--speed", "0"], "--speed is 0.0"),
+        (["--speed", "nan"], "--speed is nan"),
+        (["--speed", "60", "--rate", "5"], "--speed sets the pace"),
+        (["--live", "--speed", "60"], "--speed sets the pace"),
+        (["--live", "--days", "3"], "trades from now on"),
+        (["--live", "--workers", "2"], "trades from now on"),
+        (["--minutes", "3"], "length of --live"),
+        (["--live", "--minutes", "-1"], "--minutes is -1.0"),
+        (["--scenario", "/no/such/story.toml"], "/no/such/story.toml can't be read"),
     ],
 )
 def test_a_wrong_wish_is_refused_in_one_line_with_a_cure(arguments: list[str], words: str) -> None:
@@ -80,38 +97,82 @@ def test_the_command_it_prints_makes_the_same_history_again(tmp_path: Path) -> N
     assert (tmp_path / "a b" / "events.ndjson").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("name", "how", "compress"),
+    [
+        (signal.SIGINT, "--days 3 --rate 400", None),
+        (signal.SIGTERM, "--days 3 --rate 400", None),
+        (signal.SIGINT, "--days 30 --rate 9000", "gz"),
+        (signal.SIGINT, "--days 4000 --workers 2", None),
+        (signal.SIGTERM, "--days 4000 --workers 2", "zst"),
+        (signal.SIGINT, "--days 1 --speed 6000", None),
+        (signal.SIGINT, "--live --rate 400 --minutes 9", None),
+    ],
+)
 def test_a_signal_leaves_a_whole_file_and_a_truth_that_matches_it(
-    tmp_path: Path, name: signal.Signals
+    tmp_path: Path, name: signal.Signals, how: str, compress: str | None
 ) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "mercato.cli",
-        "generate",
-        "--days",
-        "3",
-        "--rate",
-        "400",
-        "--to",
-        "files",
-    ]
+    command = [sys.executable, "-m", "mercato.cli", "generate", *how.split(), "--to", "files"]
+    command += ["--compress", compress] if compress else []
     process = subprocess.Popen(
-        [*command, "--out", tmp_path, "--truth", tmp_path / "truth.json"], stderr=subprocess.PIPE
+        [*command, "--out", tmp_path, "--truth", tmp_path / "truth.json"],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
-    part = tmp_path / "events.ndjson.part"
+    path = tmp_path / ("events.ndjson" + (f".{compress}" if compress else ""))
+    part = path.with_name(f"{path.name}.part")
     while not part.exists() or part.stat().st_size < 20_000:
         assert process.poll() is None
         time.sleep(0.05)
-    process.send_signal(name)
+    os.killpg(process.pid, name)  # all of them, as the Ctrl-C of a terminal does
     _, words = process.communicate(timeout=10)
     assert process.returncode == 1
     assert b"stopped early" in words
     assert b"Traceback" not in words
-    assert not part.exists()
-    whole = (tmp_path / "events.ndjson").read_bytes()
-    assert whole.endswith(b"\n")
-    assert json.loads((tmp_path / "truth.json").read_text())["sent"] == whole.count(b"\n") < 5_000
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, "truth.json"}
+    content = whole(path)
+    assert content.endswith(b"\n")
+    assert json.loads((tmp_path / "truth.json").read_text())["sent"] == content.count(b"\n")
+
+
+def whole(path: Path) -> bytes:
+    """Content of a file, after decompression, which fails if its end is missing."""
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    if path.suffix == ".zst":
+        with path.open("rb") as file:
+            return zstandard.ZstdDecompressor().stream_reader(file).read()
+    return path.read_bytes()
+
+
+def test_a_live_shop_ends_by_itself_or_by_ctrl_c_and_both_are_no_failure(tmp_path: Path) -> None:
+    common = ("--live", "--rate", "500", "--to", "files", "--out", tmp_path, "--truth", tmp_path / "t.json")
+    ended = generate(*common, "--minutes", "0.02")
+    assert ended.exit_code == 0
+    assert json.loads((tmp_path / "t.json").read_text())["sent"] == len(lines(tmp_path / "events.ndjson"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mercato.cli", "generate", "--live", "--rate", "500", "--to", "stdout"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    first = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert abs(datetime.fromisoformat(first["receivedAt"]).timestamp() - time.time()) < 60
+
+
+def test_a_scenario_file_is_read_and_named_in_the_command_that_repeats_it(tmp_path: Path) -> None:
+    story = tmp_path / "story.toml"
+    story.write_text('[[window]]\nkind = "traffic"\nstart = 2026-01-01T10:00:00Z\nminutes = 60\n')
+    result = generate(
+        "--start", "2026-01-01", "--end", "2026-01-02", "--sessions-per-day", "5", "--scenario", story,
+        "--to", "files", "--out", tmp_path / "out", "--compress", "gz",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert f"--scenario {story}" in result.stderr
+    assert "--compress gz" in result.stderr
 
 
 def test_a_reader_that_goes_away_is_one_line_and_no_truth(tmp_path: Path) -> None:
@@ -121,22 +182,3 @@ def test_a_reader_that_goes_away_is_one_line_and_no_truth(tmp_path: Path) -> Non
     assert b"Traceback" not in result.stderr
     assert b"reader of the stream went away" in result.stderr
     assert not list(tmp_path.iterdir())
-
-
-def test_the_rate_holds_without_a_burst_at_the_beginning_or_after_a_stall() -> None:
-    now = [100.0]
-    pace = Pace(1_000, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
-    now[0] += 60  # the world was being built
-    passed = sum(50 for _ in range(200) if pace.wait(50, lambda: False))
-    assert passed / 1_000 == pytest.approx(now[0] - 160, abs=0.06)
-    now[0] += 60  # the broker stalled
-    begun = now[0]
-    for _ in range(200):
-        pace.wait(50, lambda: False)
-    assert now[0] - begun >= 10 - 1.06
-
-
-def test_a_stop_ends_the_waiting_of_a_slow_stream() -> None:
-    pace = Pace(0.01)
-    assert pace.wait(1, lambda: True)
-    assert not pace.wait(1, lambda: True)
