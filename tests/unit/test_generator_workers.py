@@ -61,7 +61,8 @@ def test_any_number_of_workers_makes_the_same_records_and_the_same_truth(
     alone: tuple[list[Record], dict[str, Any]], number: int
 ) -> None:
     # From one worker on, as the paced modes have it.
-    assert list(workers.records(HISTORY, number, never)) == alone[0]
+    stream = workers.records(HISTORY, number, never)
+    assert [record for record in stream if record.line is not None] == alone[0]
     kept = Kept()
     assert simulate.run(HISTORY, kept, workers=number).document() == alone[1]
     assert kept.records == alone[0]
@@ -120,7 +121,7 @@ def test_a_worker_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stop_ends_the_workers_at_once_and_closes_the_sink() -> None:
     kept = Kept()
     truth = simulate.run(HISTORY, kept, stop=lambda: bool(kept.records), workers=2)
-    assert truth.sent == len(kept.records) == 1_000
+    assert 900 < truth.sent == len(kept.records) <= 1_000  # one chunk, less its promises
     assert kept.ended == "closed"
     assert not children()
 
@@ -143,7 +144,7 @@ def test_a_promise_reaches_the_truth_and_never_the_sink(
     class Truth:
         sent = 0
 
-        def __init__(self, config: Config) -> None:
+        def __init__(self, config: Config, folder: Path | None = None) -> None:
             pass
 
         def add(self, records: list[Record]) -> None:
