@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from mercato.currencies import WHOLE
+
 _MILLIS = [f"{ms // 1000:02d}.{ms % 1000:03d}Z" for ms in range(60_000)]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Text of the minutes met lately: most events share theirs with others.
@@ -37,13 +39,9 @@ def iso(ms: int) -> str:
     return _minute(minute) + _MILLIS[rest]
 
 
-#: Currencies without the usual two decimals.
-_WHOLE = frozenset({"JPY"})
-
-
 def money(minor: int, currency: str) -> str:
     """A JSON number of major units: 1250 is 12.50 in euros and 1250 in yen, which have no decimals."""
-    return str(minor) if currency in _WHOLE else f"{minor // 100}.{minor % 100:02d}"
+    return str(minor) if currency in WHOLE else f"{minor // 100}.{minor % 100:02d}"
 
 
 def json_text(value: Any) -> str:

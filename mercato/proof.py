@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from mercato import currencies
+
 #: KPIs in the order they are shown. Money is in minor units.
 KPIS = (
     "orders", "units", "gross_revenue", "discounts", "refunds", "net_revenue", "shipping", "tax",
@@ -16,6 +18,22 @@ KPIS = (
 MONEY = {"gross_revenue", "discounts", "refunds", "net_revenue", "shipping", "tax"}
 #: A session has no currency.
 WITHOUT_CURRENCY = {"sessions", "converted_sessions"}
+
+#: What each table must have. An emptied table is a table of zeros, not one without the KPI.
+TABLES: dict[str, tuple[str, ...]] = {
+    "marts.fct_orders": ("orders", "units", "gross_revenue", "discounts", "shipping", "tax"),
+    "marts.fct_order_lines": ("orders", "units", "gross_revenue"),
+    "marts.fct_refunds": ("refunds",),
+    "marts.fct_sessions": ("sessions", "converted_sessions"),
+    "reports.rpt_daily_sales": (
+        "orders", "units", "gross_revenue", "discounts", "refunds", "net_revenue", "shipping", "tax",
+    ),
+    "reports.rpt_daily_sessions": ("sessions", "converted_sessions"),
+    "reports.rpt_funnel_daily": ("converted_sessions",),
+    "reports.rpt_product_sales": ("units", "gross_revenue"),
+}  # fmt: skip
+#: Of these only totals over all days are known.
+WITHOUT_DAYS = {"reports.rpt_product_sales"}
 
 #: One figure's place: KPI, day (None: all days), currency ("" where it has none).
 Key = tuple[str, date | None, str]
@@ -34,23 +52,29 @@ class Difference:
     def __str__(self) -> str:
         kpi, day, currency = self.key
         on = f" on {day}" if day else ""
-        return (
-            f"{self.table}: {kpi}{on}: {show(kpi, self.have)}, "
-            f"{self.reference} says {show(kpi, self.want)} {currency}"
-        ).rstrip()
+        have, want = (show(kpi, amount, currency) for amount in (self.have, self.want))
+        return f"{self.table}: {kpi}{on}: {have}, {self.reference} says {want} {currency}".rstrip()
+
+
+#: Currency ("" where there is none) to the total over all days.
+Totals = dict[str, int]
 
 
 @dataclass(slots=True)
 class Proof:
-    """`totals`: KPI to table to the total over all days; the truth, if there is one, stands apart."""
+    """`totals`: KPI to table to totals; the truth's, if there is one, stand apart: KPI to totals."""
 
-    truth: dict[str, int] | None
-    totals: dict[str, dict[str, int]] = field(default_factory=dict)
+    truth: dict[str, Totals] | None
+    totals: dict[str, dict[str, Totals]] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
 
-    def agreeing(self, kpi: str) -> list[str]:
-        """Tables that have this KPI right on every day."""
-        wrong = {one.table for one in self.differences if one.key[0] == kpi}
+    def agreeing(self, kpi: str, currency: str | None = None) -> list[str]:
+        """Tables that have this KPI right on every day, in one currency or in all."""
+        wrong = {
+            one.table
+            for one in self.differences
+            if one.key[0] == kpi and (currency is None or one.key[2] == currency)
+        }
         return [table for table in self.totals[kpi] if table not in wrong]
 
 
@@ -64,33 +88,28 @@ def expected_from_truth(truth: dict[str, Any]) -> dict[Key, int]:
     return _with_totals(found)
 
 
-def compare(tables: dict[str, dict[Key, int]], truth: dict[Key, int] | None) -> Proof:
-    """Compare each table's figures with the truth; without one, with the first table that has the KPI."""
-    proof = Proof(None if truth is None else {kpi: _total(_of(kpi, truth)) for kpi in KPIS})
+def compare(figures: dict[str, dict[Key, int]], truth: dict[Key, int] | None) -> Proof:
+    """Compare each table of TABLES with the truth; without one, with the first table that has the KPI.
+
+    `figures`: table to its figures, as they are in it now; a table may be absent where it has no rows.
+    """
+    proof = Proof(None if truth is None else {kpi: _totals(_of(kpi, truth)) for kpi in KPIS})
     for kpi in KPIS:
-        having = {name: figures for name in tables if (figures := _of(kpi, tables[name]))}
-        proof.totals[kpi] = {name: _total(figures) for name, figures in having.items()}
-        if truth is not None:
-            reference, expected = "the truth", _of(kpi, truth)
-        elif having:
-            reference = next(iter(having))
-            expected = _with_totals(having[reference])
-        else:
-            continue
-        if not having and any(expected.values()):
-            proof.differences.append(Difference("no table", (kpi, None, ""), 0, reference, _total(expected)))
-        for name, figures in having.items():
-            daily = any(day for _, day, _ in figures)  # by day or for the whole period, not both
-            for key in sorted(expected.keys() | figures.keys(), key=str):
-                want, have = expected.get(key, 0), figures.get(key, 0)
-                if daily == (key[1] is not None) and want != have:
-                    proof.differences.append(Difference(name, key, have, reference, want))
+        having = {table: _of(kpi, figures.get(table, {})) for table, kpis in TABLES.items() if kpi in kpis}
+        proof.totals[kpi] = {table: _totals(having[table]) for table in having}
+        reference = "the truth" if truth is not None else next(iter(having))
+        expected = _of(kpi, truth) if truth is not None else _with_totals(having[reference])
+        for table, found in having.items():
+            for key in sorted(expected.keys() | found.keys(), key=str):
+                want, have = expected.get(key, 0), found.get(key, 0)
+                if (table in WITHOUT_DAYS) == (key[1] is None) and want != have:
+                    proof.differences.append(Difference(table, key, have, reference, want))
     return proof
 
 
-def show(kpi: str, amount: int) -> str:
-    """An amount for people: money in major units of two places, counts as they are."""
-    return f"{amount / 100:,.2f}" if kpi in MONEY else f"{amount:,}"
+def show(kpi: str, amount: int, currency: str = "") -> str:
+    """An amount for people: money in major units of its currency, counts as they are."""
+    return currencies.amount(amount, currency) if kpi in MONEY else f"{amount:,}"
 
 
 def _of(kpi: str, figures: dict[Key, int]) -> dict[Key, int]:
@@ -105,6 +124,11 @@ def _with_totals(figures: dict[Key, int]) -> dict[Key, int]:
     return found
 
 
-def _total(figures: dict[Key, int]) -> int:
-    totals = [value for (_, day, _), value in figures.items() if day is None]
-    return sum(totals) if totals else sum(figures.values())
+def _totals(figures: dict[Key, int]) -> Totals:
+    """By currency, over all days; figures that have totals are not added up twice."""
+    days = any(day for _, day, _ in figures)
+    found: Totals = {}
+    for (_, day, currency), value in figures.items():
+        if (day is not None) == days:
+            found[currency] = found.get(currency, 0) + value
+    return found

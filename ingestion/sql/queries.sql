@@ -179,13 +179,14 @@ from figures, jsonb_each_text(kpis) as each (kpi, amount);
 -- name: orders_that_do_not_add_up
 -- Lines whose price times quantity isn't their amount (a line is rounded once, its price too, so half a minor
 -- unit a piece is allowed), and orders whose lines don't sum to them.
-select 'marts.fct_order_lines', order_id || ' line ' || line_number, quantity * unit_price_minor, gross_minor
+select
+    'marts.fct_order_lines', order_id || ' line ' || line_number, quantity * unit_price_minor, gross_minor, currency
 from marts.fct_order_lines
 where abs(quantity * unit_price_minor - gross_minor) * 2 > quantity
 union all
-select 'marts.fct_orders', o.order_id, o.gross_revenue_minor, coalesce(sum(l.gross_minor), 0)
+select 'marts.fct_orders', o.order_id, o.gross_revenue_minor, coalesce(sum(l.gross_minor), 0), o.currency
 from marts.fct_orders as o
 left join marts.fct_order_lines as l using (order_id)
-group by o.order_id, o.gross_revenue_minor
+group by o.order_id, o.gross_revenue_minor, o.currency
 having o.gross_revenue_minor <> coalesce(sum(l.gross_minor), 0)
 order by 1, 2;

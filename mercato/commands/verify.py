@@ -17,7 +17,7 @@ from mercato import settings as config
 from mercato.errors import WrongUse
 from mercato.kafka_admin import Admin
 from mercato.postgres import Connection, Missing, connect
-from mercato.proof import Key, Proof, compare, expected_from_truth, show
+from mercato.proof import KPIS, MONEY, Key, Proof, compare, expected_from_truth, show
 from mercato.services import endpoints
 
 MOST_DIFFERENCES = 20
@@ -77,16 +77,16 @@ def examine(settings: config.Settings, truth: dict[str, Any] | None) -> Verdict:
         differences.append(f"ledger: {balance.residual:,} records are lost (or, below 0, counted twice)")
     with connect(endpoints.warehouse(settings), autocommit=True) as connection:
         tables, behind = _read_kpis(connection)
-        if tables:
-            for table, order, own, parts in connection.execute(query("orders_that_do_not_add_up")).fetchall():
-                amounts = (
-                    f"{show('gross_revenue', int(own))}, its parts say {show('gross_revenue', int(parts))}"
-                )
-                differences.append(f"{table}: order {order}: {amounts}")
+        if tables is not None:
+            for table, order, *amounts, currency in connection.execute(
+                query("orders_that_do_not_add_up")
+            ).fetchall():
+                own, parts = (show("gross_revenue", int(amount), currency) for amount in amounts)
+                differences.append(f"{table}: order {order}: {own}, its parts say {parts} {currency}")
     if truth is not None:
         differences += _against_truth(balance, truth)
     proof = None
-    if tables:
+    if tables is not None:
         proof = compare(tables, expected_from_truth(truth) if truth is not None else None)
         differences += map(str, proof.differences)
     elif truth is not None:
@@ -156,7 +156,8 @@ def print_verdict(verdict: Verdict) -> None:
     books.add_row(*(f"{value:,}" for value in verdict.balance.counts().values()))
     console.print(books)
     if verdict.proof:
-        console.print(_kpi_table(verdict.proof))
+        console.print(_count_table(verdict.proof))
+        console.print(_money_table(verdict.proof))
     if verdict.behind:
         console.print(f"{verdict.behind:,} events are loaded but not yet in the marts: `mercato transform`")
     for line in verdict.differences[:MOST_DIFFERENCES]:
@@ -166,43 +167,75 @@ def print_verdict(verdict: Verdict) -> None:
     console.print("[red]not verified[/]" if verdict.differences else "[green]verified[/]")
 
 
-def _kpi_table(proof: Proof) -> Table:
+def _count_table(proof: Proof) -> Table:
     table = Table(title="\nEvery KPI, in every table that has it", title_justify="left", box=None)
-    table.add_column("KPI")
+    table.add_column("count")
     if proof.truth:
         table.add_column("truth", justify="right")
     table.add_column("warehouse", justify="right")
     table.add_column("tables that agree on every day")
-    for kpi, totals in proof.totals.items():
-        row = [kpi.replace("_", " "), " / ".join(show(kpi, value) for value in sorted(set(totals.values())))]
+    for kpi in KPIS:
+        if kpi in MONEY:
+            continue
+        tables = proof.totals[kpi]
+        row = [
+            kpi.replace("_", " "),
+            " / ".join(f"{value:,}" for value in sorted({*map(_sum, tables.values())})),
+        ]
         if proof.truth:
-            row.insert(1, show(kpi, proof.truth[kpi]))
+            row.insert(1, f"{_sum(proof.truth[kpi]):,}")
         agreeing = proof.agreeing(kpi)
-        colour = "green" if len(agreeing) == len(totals) else "red"
-        table.add_row(*row, f"[{colour}]{len(agreeing)} of {len(totals)}[/]: {', '.join(agreeing)}")
-    if proof.truth:
-        table.add_row("conversion", *(f"{share:.2%}" for share in _conversion(proof)))
+        colour = "green" if len(agreeing) == len(tables) else "red"
+        names = ", ".join(name.partition(".")[2] for name in agreeing)
+        table.add_row(*row, f"[{colour}]{len(agreeing)} of {len(tables)}[/]: {names}")
+    table.add_row("conversion", *(f"{share:.2%}" for share in _conversion(proof)))
     return table
 
 
+def _money_table(proof: Proof) -> Table:
+    """A row a currency; an amount is green where every table has it right on every day."""
+    money = [kpi for kpi in KPIS if kpi in MONEY]
+    table = Table(
+        title="\nMoney, equal in every table on every day where green", title_justify="left", box=None
+    )
+    table.add_column("currency")
+    for kpi in money:
+        table.add_column(kpi.replace("_", " "), justify="right")
+    sums = [proof.truth or {}, *({kpi: totals} for kpi in money for totals in proof.totals[kpi].values())]
+    for currency in sorted(
+        {currency for kpis in sums for kpi in kpis if kpi in MONEY for currency in kpis[kpi]}
+    ):
+        row = []
+        for kpi in money:
+            tables = proof.totals[kpi]
+            values = {totals.get(currency, 0) for totals in tables.values()}
+            values |= {proof.truth[kpi].get(currency, 0)} if proof.truth else set()
+            right = len(proof.agreeing(kpi, currency)) == len(tables)
+            text = " ≠ ".join(show(kpi, value, currency) for value in sorted(values))
+            row.append(f"[{'green' if right else 'red'}]{text}[/]")
+        table.add_row(currency, *row)
+    return table
+
+
+def _sum(totals: dict[str, int]) -> int:
+    return sum(totals.values())
+
+
 def _conversion(proof: Proof) -> Iterator[float]:
-    """Converted sessions by sessions: of the truth, and of the first table that has both."""
-    truth = proof.truth or {}
-    yield truth["converted_sessions"] / (truth["sessions"] or 1)
-    sessions = proof.totals["sessions"]
-    for table, converted in proof.totals["converted_sessions"].items():
-        if table in sessions:
-            yield converted / (sessions[table] or 1)
-            return
+    """Converted sessions by sessions: of the truth if there is one, and of the facts."""
+    facts = {kpi: proof.totals[kpi]["marts.fct_sessions"] for kpi in ("sessions", "converted_sessions")}
+    for totals in (proof.truth, facts):
+        if totals:
+            yield _sum(totals["converted_sessions"]) / (_sum(totals["sessions"]) or 1)
 
 
-def _read_kpis(connection: Connection) -> tuple[dict[str, dict[Key, int]], int]:
-    """Table to its figures, and how many events were loaded since; nothing before the first transform."""
+def _read_kpis(connection: Connection) -> tuple[dict[str, dict[Key, int]] | None, int]:
+    """Table to its figures, and how many events were loaded since; None before the first transform."""
     try:
         rows = connection.execute(query("daily_kpis")).fetchall()
         (behind,) = connection.execute(query("marts_behind")).fetchone() or (0,)
     except Missing:
-        return {}, 0
+        return None, 0
     tables: dict[str, dict[Key, int]] = {}
     for kpi, table, day, currency, amount in rows:
         tables.setdefault(table, {})[kpi, day, currency or ""] = int(amount)

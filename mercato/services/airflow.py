@@ -132,7 +132,7 @@ def stop(settings: Settings) -> None:
     """Stop every component, and whatever a killed supervisor left; does nothing if nothing runs."""
     if found := _supervisor(settings):
         process.stop(found, patience=PATIENCE + 3)
-    if leader := process.read_pid(folder(settings) / "pid"):
+    if leader := process.read_number(folder(settings) / "pid"):
         # The kernel told them to end when the supervisor died; executor workers don't listen.
         process.wait_until(lambda: not session_members(leader), seconds=2)
         for member in session_members(leader):
@@ -142,7 +142,7 @@ def stop(settings: Settings) -> None:
 
 def _supervisor(settings: Settings) -> psutil.Process | None:
     home = folder(settings)
-    return process.alive(process.read_pid(home / "pid"), f"mercato.services.airflow_supervisor {home} ")
+    return process.alive(process.read_number(home / "pid"), f"mercato.services.airflow_supervisor {home} ")
 
 
 def _healthy(settings: Settings) -> bool:

@@ -51,7 +51,7 @@ def bootstrap_servers(settings: Settings) -> str:
 
 def running(settings: Settings) -> bool:
     """Whether the broker of this checkout runs."""
-    return process.alive(process.read_pid(folder(settings) / "pid"), _marker(settings)) is not None
+    return process.alive(process.read_number(folder(settings) / "pid"), _marker(settings)) is not None
 
 
 def start(settings: Settings) -> None:
@@ -71,7 +71,7 @@ def start(settings: Settings) -> None:
 
 def stop(settings: Settings) -> None:
     """Stop the broker, forgetting every record it holds; does nothing if it doesn't run."""
-    if found := process.alive(process.read_pid(folder(settings) / "pid"), _marker(settings)):
+    if found := process.alive(process.read_number(folder(settings) / "pid"), _marker(settings)):
         process.stop(found)
 
 

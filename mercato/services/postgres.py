@@ -65,7 +65,7 @@ def endpoint(settings: Settings, *, database: str = "warehouse", user: str = "me
 def running(settings: Settings) -> bool:
     """Whether the postmaster of this checkout runs."""
     data = folder(settings) / "data"
-    return process.alive(process.read_pid(data / "postmaster.pid"), str(data)) is not None
+    return process.alive(process.read_number(data / "postmaster.pid"), str(data)) is not None
 
 
 def start(settings: Settings) -> None:

@@ -6,7 +6,6 @@ a zombie is never mistaken for a running service.
 
 import contextlib
 import fcntl
-import json
 import shutil
 import socket
 import subprocess
@@ -34,8 +33,8 @@ def alive(pid: int | None, marker: str) -> psutil.Process | None:
     return None
 
 
-def read_pid(path: Path) -> int | None:
-    """First line of a pid file, or None where there is no such file or it is damaged."""
+def read_number(path: Path) -> int | None:
+    """The number that a pid or port file begins with, or None where there is no such file or it is damaged."""
     try:
         return int(path.read_text().split()[0])
     except (OSError, ValueError, IndexError):
@@ -97,9 +96,7 @@ def choose_port(home: Path, service: str, wanted: int | None) -> int:
     Raises:
         WrongUse: the wanted port is taken.
     """
-    path = home / "ports.json"
-    ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
-    port = wanted or ports.get(service)
+    port = wanted or known_port(home, service)
     if port is None or not port_free(port):
         if wanted:
             raise WrongUse(
@@ -109,15 +106,18 @@ def choose_port(home: Path, service: str, wanted: int | None) -> int:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-    path.write_text(json.dumps({**ports, service: port}))
+    # A file for each service, replaced as a whole: services start and are asked for at the same time.
+    path = home / "ports" / service
+    path.parent.mkdir(exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.write_text(f"{port}\n")
+    draft.replace(path)
     return port
 
 
 def known_port(home: Path, service: str) -> int | None:
     """The port a service was last given, or None if it never started here."""
-    path = home / "ports.json"
-    port = json.loads(path.read_text()).get(service) if path.exists() else None
-    return int(port) if port else None
+    return read_number(home / "ports" / service)
 
 
 @contextlib.contextmanager

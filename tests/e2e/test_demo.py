@@ -47,9 +47,10 @@ def test_the_demo_proves_its_numbers_twice_and_never_mixes_them_with_others(run:
         assert found["verified"] is True
         assert found["ledger"]["residual"] == found["ledger"]["in_flight"] == 0
         assert min(found["faults"].values()) > 0
-        orders = set(found["kpis"]["orders"].values())
-        assert orders == {found["truth"]["orders"]}
-        assert orders != {0}
+        assert sum(found["truth"]["orders"].values()) > 0
+        assert len(found["truth"]["net_revenue"]) > 3, "several currencies"
+        for kpi, tables in found["kpis"].items():
+            assert all(totals == found["truth"][kpi] for totals in tables.values()), kpi
     assert second["ledger"] == first["ledger"]
 
     status = json.loads(run("status", "--json").stdout)

@@ -23,7 +23,7 @@ def up(settings):
 
 
 def supervisor(settings) -> psutil.Process:
-    return psutil.Process(process.read_pid(airflow.folder(settings) / "pid"))
+    return psutil.Process(process.read_number(airflow.folder(settings) / "pid"))
 
 
 def test_a_run_is_green_then_red_at_the_gate_and_a_kill_leaves_nothing(up, warehouse):

@@ -41,7 +41,7 @@ def start(settings: Settings) -> None:
 
 
 def postmaster(settings: Settings) -> psutil.Process:
-    pid = process.read_pid(postgres.folder(settings) / "data" / "postmaster.pid")
+    pid = process.read_number(postgres.folder(settings) / "data" / "postmaster.pid")
     assert pid
     return psutil.Process(pid)
 
@@ -163,7 +163,7 @@ def test_the_server_listens_on_this_machine_only(services: Settings) -> None:
 def test_the_broker_comes_back_after_a_kill(fresh: Settings) -> None:
     fresh.home.mkdir(parents=True, exist_ok=True)
     broker.start(fresh)
-    pid = process.read_pid(broker.folder(fresh) / "pid")
+    pid = process.read_number(broker.folder(fresh) / "pid")
     assert pid
     os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 10

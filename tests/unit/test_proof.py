@@ -2,14 +2,22 @@
 
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mercato.proof import KPIS, Key, compare
+from mercato import currencies
+from mercato.proof import KPIS, TABLES, WITHOUT_CURRENCY, WITHOUT_DAYS, Key, compare
 
 DAYS = st.integers(0, 5).map(lambda day: date(2026, 11, 1) + timedelta(days=day))
+
+
+def key(kpi: str, day: date, currency: str) -> Key:
+    return kpi, day, "" if kpi in WITHOUT_CURRENCY else currency
+
+
 FIGURES: st.SearchStrategy[dict[Key, int]] = st.dictionaries(
-    st.tuples(st.sampled_from(KPIS), DAYS, st.sampled_from(["EUR", "JPY"])),
+    st.builds(key, st.sampled_from(KPIS), DAYS, st.sampled_from(["EUR", "JPY"])),
     st.integers(-(10**9), 10**9).filter(bool),
     min_size=1,
     max_size=20,
@@ -23,36 +31,62 @@ def with_totals(figures: dict[Key, int]) -> dict[Key, int]:
     return found
 
 
+def tables_of(figures: dict[Key, int]) -> dict[str, dict[Key, int]]:
+    """What right tables hold."""
+    return {
+        table: {
+            one: value
+            for one, value in with_totals(figures).items()
+            if one[0] in kpis and (one[1] is None) == (table in WITHOUT_DAYS)
+        }
+        for table, kpis in TABLES.items()
+    }
+
+
 @given(FIGURES)
 def test_tables_that_say_the_truth_are_not_accused(figures: dict[Key, int]) -> None:
-    totals = {key: value for key, value in with_totals(figures).items() if key[1] is None}
-    assert compare({"a": figures, "b": dict(figures), "c": totals}, with_totals(figures)).differences == []
-    assert compare({"a": figures, "b": dict(figures), "c": totals}, None).differences == []
+    assert compare(tables_of(figures), with_totals(figures)).differences == []
+    assert compare(tables_of(figures), None).differences == []
 
 
 @given(FIGURES, st.data())
 def test_one_changed_missing_or_invented_figure_is_found_and_named(
     figures: dict[Key, int], data: st.DataObject
 ) -> None:
-    key = data.draw(st.sampled_from(sorted(figures, key=str)))
-    wrong = dict(figures)
+    tables = tables_of(figures)
+    table = data.draw(st.sampled_from(sorted(name for name in tables if tables[name])))
+    wrong = data.draw(st.sampled_from(sorted(tables[table], key=str)))
     match data.draw(st.sampled_from(["change", "drop", "invent"])):
         case "change":
-            wrong[key] += data.draw(st.sampled_from([-1, 1]))
-        case "drop":
-            del wrong[key]
+            tables[table][wrong] += data.draw(st.sampled_from([-1, 1]))
+        case "drop" if tables[table][wrong] != 0:
+            del tables[table][wrong]
         case _:
-            key = (key[0], date(2027, 1, 1), key[2])
-            wrong[key] = 1
-    others_of_the_kpi = [other for other in wrong if other[0] == key[0]]
-    if not others_of_the_kpi:
-        return  # the table doesn't have the KPI at all: that is its shape, not an error
-    found = compare({"right": figures, "wrong": wrong}, with_totals(figures)).differences
-    assert [(one.table, one.key) for one in found] == [("wrong", key)]
-    assert str(key[1]) in str(found[0])
+            wrong = (wrong[0], None if wrong[1] is None else date(2027, 1, 1), "XXX")
+            tables[table][wrong] = 1
+    found = compare(tables, with_totals(figures)).differences
+    assert [(one.table, one.key) for one in found] == [(table, wrong)]
+    assert table in str(found[0])
+    assert compare(tables, None).differences or all(
+        table == name for name, kpis in TABLES.items() if wrong[0] in kpis
+    )
 
 
 @given(FIGURES)
-def test_a_kpi_that_no_table_has_is_a_difference(figures: dict[Key, int]) -> None:
-    found = compare({}, with_totals(figures)).differences
-    assert {one.key[0] for one in found} >= {key[0] for key in figures}
+def test_an_emptied_table_is_all_wrong_not_excused(figures: dict[Key, int]) -> None:
+    for table, rows in tables_of(figures).items():
+        found = compare({**tables_of(figures), table: {}}, with_totals(figures)).differences
+        assert {one.key for one in found} == {one for one, value in rows.items() if value}
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (123456, "EUR", "1,234.56"),
+        (-5, "EUR", "-0.05"),
+        (123456, "JPY", "123,456"),
+        (1234567, "KWD", "1,234.567"),
+    ],
+)
+def test_an_amount_is_shown_with_the_decimals_of_its_currency(minor: int, currency: str, text: str) -> None:
+    assert currencies.amount(minor, currency) == text
