@@ -131,8 +131,10 @@ def _trade(settings: Settings, shop: Config, steps: Steps) -> dict[str, Any]:
         folder = settings.home / "demo"
         folder.mkdir(parents=True, exist_ok=True)
         truth.write(folder / "truth.json")
-        kinds = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in truth.faults.items())
-        tell(f"{truth.sent:,} events of {shop.days} days; faults among them: {kinds}")
+        hit = sum(truth.faults.values())
+        tell(
+            f"{truth.sent:,} events of {shop.days} days, {hit:,} of them hit by {len(truth.faults)} kinds of faults"
+        )
     return truth.document()
 
 

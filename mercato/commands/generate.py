@@ -18,6 +18,7 @@ from data_generator import live as shop_now
 from data_generator import publish, scenario, simulate, truth
 from data_generator.config import DAY_MS, Config, midnight
 from data_generator.files import COMPRESSIONS
+from data_generator.truth_writer import folder_of
 from mercato import settings as config
 from mercato.commands.generate_checks import DAYS, LIVE_DAYS, check_pace, span_of
 from mercato.commands.generate_meter import Meter, shown
@@ -78,11 +79,11 @@ class _Grouped(click.Command):
     show_default=True,
     help="The topic, one NDJSON file, or a pipe.",
 )
-@click.option("--out", type=_PATH, help="Folder of --to files.")
+@click.option("--out", type=_PATH, help="Folder of --to files.  [default: events]")
 @click.option("--compress", type=click.Choice(COMPRESSIONS), help="Compress the file.")
 @click.option("--truth", "truth_path", type=_PATH, help="Write the truth to this file.")
 @click.option("--truth-details", "detailed", is_flag=True, help="Its long part, too: t.json has it in t.d.")
-@click.option("--json", "as_json", is_flag=True, help="Print the truth, without its days, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the truth, without its lists, as JSON.")
 def generate(
     days: int | None,
     start: datetime | None,
@@ -134,8 +135,10 @@ def generate(
     wanted = Config(seed, last, days, visits, faults, scenario=story)
     if as_json and target == "stdout":
         raise WrongUse("--json and --to stdout both write to stdout", "use --truth FILE instead of --json")
-    if (target == "files") != (out is not None):
-        raise WrongUse("--to files and --out DIR go together", "give both, or neither")
+    if out is not None and target != "files":
+        raise WrongUse("--out is the folder of --to files", "add --to files, or leave it out")
+    if target == "files":
+        out = out or Path("events")
     if compress and target != "files":
         raise WrongUse(
             f"--compress {compress} is for --to files",
@@ -145,7 +148,7 @@ def generate(
         raise WrongUse("--truth-details stands beside the truth", "add --truth FILE")
     if truth_path is not None:
         truth.check_writable(truth_path)
-    details = truth_path.with_name(f"{truth_path.stem}.d") if truth_path and detailed else None
+    details = folder_of(truth_path) if truth_path and detailed else None
     sink = _sink(target, out, compress)
     meter = Meter(rate, speed, wanted.days * DAY_MS / 1_000)
     paced = rate is not None or speed is not None
@@ -162,7 +165,8 @@ def generate(
     _say(found, wanted, target, out, compress, scenario_path, live)
     if as_json:
         summary = found.document()
-        del summary["by_day"]
+        for name in [name for name, value in summary.items() if isinstance(value, list)]:
+            del summary[name]
         click.echo(msgspec.json.format(msgspec.json.encode(summary), indent=2))
     if stopped and not (live and minutes is None):
         raise MercatoError(
