@@ -1,5 +1,6 @@
 """What history to simulate; wrong wishes are refused here, before any work. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
@@ -14,7 +15,8 @@ class Config:
     """The history [end − days, end) of one shop. The same values give the same bytes.
 
     `end` is midnight UTC; `sessions_per_day` is the mean of an ordinary year, reached in the middle of the
-    history; `faults` is the share of events hit; `growth` is by the year, 0.2 for a fifth more visits.
+    history; `faults` is the share of events hit, in all or by kind; `growth` is by the year, 0.2 for a fifth
+    more visits.
 
     Raises:
         WrongUse: a value is out of its range.
@@ -24,7 +26,7 @@ class Config:
     end: datetime
     days: int = 30
     sessions_per_day: int = 360
-    faults: float = 0.01
+    faults: float | Mapping[str, float] = 0.01
     growth: float = 0.2
     scenario: Scenario = field(default_factory=Scenario)
 
@@ -35,8 +37,9 @@ class Config:
             raise WrongUse(
                 f"--sessions-per-day is {self.sessions_per_day}", "ask for 1 session a day or more"
             )
-        if not 0 <= self.faults <= 0.5:
-            raise WrongUse(f"--faults is {self.faults}", "it is a share of the events: 0 to 0.5")
+        shares = self.faults.values() if isinstance(self.faults, Mapping) else [self.faults]
+        if any(not 0 <= share <= 0.5 for share in shares) or sum(shares) > 0.5:
+            raise WrongUse(f"--faults is {self.faults}", "a share of the events, by kind or in all: 0 to 0.5")
         if not -0.9 <= self.growth <= 10:
             raise WrongUse(f"growth is {self.growth}", "it is a share by the year: -0.9 to 10")
         if self.end.tzinfo is None or self.end.timestamp() * 1000 % DAY_MS:

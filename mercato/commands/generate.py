@@ -4,7 +4,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from data_generator.config import DAY_MS, Config, midnight
 from data_generator.files import COMPRESSIONS
 from data_generator.truth_writer import folder_of
 from mercato import settings as config
-from mercato.commands.generate_checks import DAYS, LIVE_DAYS, check_pace, span_of
+from mercato.commands.generate_checks import DAYS, LIVE_DAYS, check_pace, rates_of, span_of
 from mercato.commands.generate_meter import Meter, shown
 from mercato.errors import MercatoError, WrongUse
 from mercato.kafka_admin import Admin
@@ -61,7 +61,10 @@ class _Grouped(click.Command):
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--sessions-per-day", type=int, help=f"Visits of a mean day.  [default: {SESSIONS}]")
 @click.option(
-    "--faults", type=float, default=0.01, show_default=True, help="Share of the events hit, 0 to 0.5."
+    "--faults",
+    default="0.01",
+    show_default=True,
+    help="Share of the events hit, 0 to 0.5; or by kind: late=0.02,duplicate=0.01.",
 )
 @click.option("--scenario", "scenario_path", type=_PATH, help="A story on top: TOML with [[window]]s.")
 @click.option(
@@ -90,7 +93,7 @@ def generate(
     end: datetime | None,
     seed: int,
     sessions_per_day: int | None,
-    faults: float,
+    faults: str,
     scenario_path: Path | None,
     workers: int,
     rate: float | None,
@@ -132,7 +135,7 @@ def generate(
     else:
         days, last = span_of(days, start, end, now)
     visits = SESSIONS if sessions_per_day is None else sessions_per_day
-    wanted = Config(seed, last, days, visits, faults, scenario=story)
+    wanted = Config(seed, last, days, visits, rates_of(faults), scenario=story)
     if as_json and target == "stdout":
         raise WrongUse("--json and --to stdout both write to stdout", "use --truth FILE instead of --json")
     if out is not None and target != "files":
@@ -255,7 +258,14 @@ def _say(
     if live:
         return
     again = f"mercato generate --days {wanted.days} --end {wanted.end:%Y-%m-%d} --seed {wanted.seed}"
-    again += f" --sessions-per-day {wanted.sessions_per_day} --faults {wanted.faults} --to {target}"
+    again += f" --sessions-per-day {wanted.sessions_per_day} --faults {_rates(wanted)} --to {target}"
     for name, value in (("scenario", story), ("out", out), ("compress", compress)):
         again += f" --{name} {shlex.quote(str(value))}" if value else ""
     click.echo(f"again: {again}", err=True)
+
+
+def _rates(wanted: Config) -> str:
+    """The shares of the faults as they are written on the command line."""
+    if isinstance(wanted.faults, Mapping):
+        return ",".join(f"{kind}={share}" for kind, share in wanted.faults.items())
+    return str(wanted.faults)

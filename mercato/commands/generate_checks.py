@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from data_generator.config import midnight
+from data_generator.faults import KINDS
 from data_generator.workers import SHARDS
 from mercato.errors import WrongUse
 
@@ -69,3 +70,21 @@ def span_of(
     if days is not None and days != span:
         raise WrongUse(f"--start, --end and --days {days} contradict each other", "leave one of them out")
     return span, last
+
+
+def rates_of(words: str) -> float | dict[str, float]:
+    """Read --faults: a share for all kinds together, or `kind=share,…`.
+
+    Raises:
+        WrongUse: it is neither.
+    """
+    try:
+        if "=" not in words:
+            return float(words)
+        pairs = (part.partition("=") for part in words.split(","))
+        rates = {kind.strip().replace("-", "_"): float(share) for kind, _, share in pairs}
+    except ValueError:
+        raise WrongUse(f"--faults is {words!r}", "write 0.01, or by kind: late=0.02,duplicate=0.01") from None
+    if unknown := rates.keys() - KINDS.keys():
+        raise WrongUse(f"--faults: there is no {min(unknown)}", f"the kinds are {', '.join(KINDS)}")
+    return rates
