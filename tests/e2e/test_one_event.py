@@ -48,9 +48,8 @@ def test_an_order_arrives_in_the_reports_as_the_generator_made_it(
 ) -> None:
     sent = events(tmp_path, mercato)
     loaded = {row[0] for row in warehouse.execute("select message_id from raw.events").fetchall()}
-    order = next(
-        one for one in sent if one.get("event") == "Order Completed" and one.get("messageId") in loaded
-    )
+    orders = [one for one in sent if one.get("event") == "Order Completed" and one.get("messageId") in loaded]
+    order = next(one for one in orders if one["properties"]["currency"] == "EUR")
     said = order["properties"]
     at = datetime.fromisoformat(order["timestamp"])
 
@@ -81,13 +80,11 @@ def test_an_order_arrives_in_the_reports_as_the_generator_made_it(
     day = at.astimezone(UTC).date()
     that_day = {
         one["properties"]["order_id"]: one["properties"]
-        for one in sent
-        if one.get("event") == "Order Completed"
-        and one.get("messageId") in loaded
-        and datetime.fromisoformat(one["timestamp"]).date() == day
+        for one in orders
+        if one["properties"]["currency"] == "EUR" and datetime.fromisoformat(one["timestamp"]).date() == day
     }
     report = warehouse.execute(
-        "select orders, gross_revenue from reports.rpt_daily_sales where day = %s", [day]
+        "select orders, gross_revenue from reports.rpt_daily_sales where day = %s and currency = 'EUR'", [day]
     ).fetchone()
     assert report is not None
     cents = sum(round(p["price"] * 100) * p["quantity"] for one in that_day.values() for p in one["products"])
