@@ -24,7 +24,7 @@ test: $(READY)
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 check: $(READY)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy benchmarks && $(BIN)/lint-imports
 
 up: $(READY)
 	@$(BIN)/mercato up

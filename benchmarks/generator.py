@@ -61,7 +61,7 @@ class Null:
     def send(self, records: list[Record]) -> None:
         """Take records."""
         if len(self.lines) < self._keep:
-            self.lines += [record.line for record in records if record.fault not in _BROKEN]
+            self.lines += [one.line for one in records if one.line is not None and one.fault not in _BROKEN]
 
     def close(self) -> None:
         """Nothing waits."""

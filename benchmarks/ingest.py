@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     home = ROOT / ".mercato" / "benchmark"
-    settings = Settings(home=home, _env_file=None)  # type: ignore[call-arg]
+    settings = Settings(home=home, _env_file=None)
     with process.exclusive(home):
         postgres.start(settings)
         broker.start(settings)
