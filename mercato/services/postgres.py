@@ -80,6 +80,8 @@ def start(settings: Settings) -> None:
         port = process.choose_port(settings.home, "postgres", settings.local.postgres_port)
         _run([str(binaries() / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-l", str(home / "postgres.log"),
               "-o", f"-p {port}", "start"], home, user)  # fmt: skip
+        # After a kill the first connections may still be cut off: ready is who answers a query.
+        process.wait_until(lambda: _answers(settings), seconds=10)
     _create_roles_and_databases(settings)
 
 
@@ -120,6 +122,14 @@ def _init(settings: Settings, home: Path, data: Path, user: dict[str, Any]) -> N
     with (draft / "postgresql.conf").open("a") as conf:
         conf.write(CONF)
     draft.rename(data)
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        with postgres.connect(endpoint(settings, database="postgres", user=SUPERUSER)) as connection:
+            return connection.execute("select true").fetchone() == (True,)
+    except (ServiceUnavailable, *postgres.Gone):
+        return False
 
 
 def _create_roles_and_databases(settings: Settings) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from data_generator.scenario import DEFAULT_STRENGTH, Scenario, Window, read
 from mercato.errors import WrongUse
+from mercato.settings import ROOT
 
 GOOD = """
 [[window]]
@@ -66,3 +67,8 @@ def test_what_is_wrong_is_named_with_its_place_and_a_cure(tmp_path: Path, text: 
 def test_a_file_that_is_not_there_is_refused() -> None:
     with pytest.raises(WrongUse, match=r"/nowhere\.toml can't be read"):
         read(Path("/nowhere.toml"))
+
+
+def test_the_story_that_is_shipped_can_be_told() -> None:
+    story = read(ROOT / "data_generator" / "scenarios" / "black_friday_2025.toml")
+    assert {window.kind for window in story.windows} == set(DEFAULT_STRENGTH)
