@@ -71,6 +71,8 @@ def running(settings: Settings) -> bool:
 def start(settings: Settings) -> None:
     """Start the server if it doesn't run, making its data directory, roles and databases the first time."""
     home, data = folder(settings), folder(settings) / "data"
+    # One that runs without answering is about to: or it was killed just now, and is about to be gone.
+    process.wait_until(lambda: not running(settings) or _answers(settings), seconds=10)
     if not running(settings):
         home.mkdir(parents=True, exist_ok=True)
         user = _server_user()
@@ -80,8 +82,6 @@ def start(settings: Settings) -> None:
         port = process.choose_port(settings.home, "postgres", settings.local.postgres_port)
         _run([str(binaries() / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-l", str(home / "postgres.log"),
               "-o", f"-p {port}", "start"], home, user)  # fmt: skip
-        # After a kill the first connections may still be cut off: ready is who answers a query.
-        process.wait_until(lambda: _answers(settings), seconds=10)
     _create_roles_and_databases(settings)
 
 
