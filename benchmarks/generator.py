@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/generator.py                    speed and memory, a minute
     .venv/bin/python benchmarks/generator.py --events 20000000  memory of so many, too; minutes
-    .venv/bin/python benchmarks/generator.py --live 120         holds 2,000 events a second into the local broker?
+    .venv/bin/python benchmarks/generator.py --live 120         holds 2,000 events a second? (`mercato up` first)
     … --json                                                    one JSON object on the last line
 
 Speed: events a second of one process, from an empty one to the truth, into a sink that drops them, beside
@@ -16,9 +16,9 @@ habit   A Faker call for each field of an event of the same form, then json.dump
 The three take turns, and the ratios are of the medians. Memory: the largest resident size of a process of
 its own that makes so many events.
 
-Seen on two shared cores: 95,000 events a second; 0.71 of the limit with json, 0.08 of the one with msgspec,
-28 times the habit; 183 MB for 1 million events, 188 MB for 20 million; 1,999.6 events a second held for two
-minutes, 2,002.7 in the worst ten seconds.
+Seen on two shared cores: 82,000 events a second; 0.85 of the limit with json, 0.09 of the one with msgspec,
+35 times the habit; 169 MB for 1 million events, 242 MB for 20 million; 2,000 events a second held for two
+minutes (2,000.0; 2,000.2 in the worst ten seconds).
 """
 
 import argparse

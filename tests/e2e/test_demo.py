@@ -40,6 +40,11 @@ def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return found
 
 
+def traded(totals: dict[str, int]) -> dict[str, int]:
+    """Without the currencies in which there was nothing: a table of refunds doesn't know them."""
+    return {currency: amount for currency, amount in totals.items() if amount}
+
+
 def test_the_demo_proves_its_numbers_twice_and_never_mixes_them_with_others(run: Run) -> None:
     first = summary(run("demo", "--days", "3", "--faults", "0.05", "--json"))
     second = summary(run("demo", "--days", "3", "--faults", "0.05", "--json"))
@@ -50,7 +55,8 @@ def test_the_demo_proves_its_numbers_twice_and_never_mixes_them_with_others(run:
         assert sum(found["truth"]["orders"].values()) > 0
         assert len(found["truth"]["net_revenue"]) > 3, "several currencies"
         for kpi, tables in found["kpis"].items():
-            assert all(totals == found["truth"][kpi] for totals in tables.values()), kpi
+            for table, totals in tables.items():
+                assert traded(totals) == traded(found["truth"][kpi]), f"{kpi} in {table}"
     assert second["ledger"] == first["ledger"]
 
     status = json.loads(run("status", "--json").stdout)
