@@ -62,7 +62,7 @@ def test_one_changed_missing_or_invented_figure_is_found_and_named(
         case "drop" if tables[table][wrong] != 0:
             del tables[table][wrong]
         case _:
-            wrong = (wrong[0], None if wrong[1] is None else date(2027, 1, 1), "XXX")
+            wrong = (wrong[0], None if wrong[1] is None else date(2027, 1, 1), "ZZZ")
             tables[table][wrong] = 1
     found = compare(tables, with_totals(figures)).differences
     assert [(one.table, one.key) for one in found] == [(table, wrong)]
