@@ -32,7 +32,7 @@ from mercato.services import broker, endpoints, postgres, process
 from mercato.settings import ROOT, Settings
 
 COLUMNS = (
-    "ordinal integer, message_id text, type text, event text, user_id text, anonymous_id text, "
+    "message_id text, type text, event text, user_id text, anonymous_id text, "
     "timestamp timestamptz, sent_at timestamptz, received_at timestamptz, context {json}, properties {json}, "
     "traits {json}, partition integer, position bigint"
 )
@@ -185,7 +185,7 @@ def _send(settings: Settings, topic: str, count: int, rows: Path) -> int:
     producer = Producer(
         {"bootstrap.servers": endpoints.kafka(settings), "linger.ms": 20, "compression.type": "lz4"}
     )
-    seen: set[bytes] = set()
+    seen: set[str] = set()
     now = datetime.now(UTC)
     with rows.open("wb") as file:
         for number, line in enumerate(events(count)):
@@ -197,10 +197,10 @@ def _send(settings: Settings, topic: str, count: int, rows: Path) -> int:
                     producer.poll(0.05)
             one = Batch("", "", {0: number}, 1_000_000)
             one.add(0, number, line, now)
-            for copied in one.lines:
-                if (key := copied.split(b"\t", 2)[1]) not in seen:
-                    seen.add(key)
-                    file.write(copied)
+            for event in one.accepted:
+                if event.message_id not in seen:
+                    seen.add(event.message_id)
+                    file.write(event.line + b"\n")
     assert producer.flush(60) == 0
     return len(seen)
 

@@ -13,7 +13,7 @@ from threading import Event
 
 from ingestion import warehouse
 from ingestion.batch import Batch
-from ingestion.stream import End, Stream
+from ingestion.stream import Stream
 from ingestion.warehouse import Written
 from ingestion.writer import Writer
 from mercato.errors import Fenced, ServiceUnavailable
@@ -118,13 +118,12 @@ class Consumer:
             elif batch.positions != stream.assigned:
                 return None  # a rebalance in the middle: read again from the positions
             now = datetime.now(UTC)
-            for item in read:
-                if isinstance(item, End):
-                    batch.reach(item.partition, item.position)
-                else:
-                    batch.add(item.partition, item.position, item.value, now)
+            for partition, position, value, produced in read.records:
+                batch.add(partition, position, value, now, produced)
+            for partition, position in read.ends.items():
+                batch.reach(partition, position)
             if batch.records >= limits.batch_rows or batch.size >= limits.batch_bytes:
                 break
-            if self.until_empty and not read:
+            if self.until_empty and not (read.records or read.ends):
                 break
         return batch

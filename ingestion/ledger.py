@@ -73,6 +73,10 @@ def read_books(connection: Connection) -> Balance:
                 found.differences.append(
                     f"raw.quarantine: {where}: the ledger quarantined {quarantined:,}, {kept:,} rows are there"
                 )
+        for source, batch_id, loaded, ids in connection.execute(query("ids_against_ledger")).fetchall():
+            found.differences.append(
+                f"raw.message_ids: {source} batch {batch_id}: the ledger loaded {loaded:,}, {ids:,} ids are claimed"
+            )
         for table, rows in connection.execute(query("rows_without_ledger")).fetchall():
             if rows:
                 found.differences.append(f"{table}: {rows:,} rows are in no batch of the ledger")

@@ -7,10 +7,12 @@ changed after it ran is an error.
 import hashlib
 from pathlib import Path
 
+from ingestion.sql import query
 from mercato.errors import MercatoError
 from mercato.postgres import Connection, sql
 
 FOLDER = Path(__file__).parent / "sql" / "migrations"
+MONTHS_AHEAD = 3
 LOCK = 7_305_115_241  # any number that nothing else in this database uses
 
 
@@ -65,4 +67,5 @@ def migrate(connection: Connection) -> list[str]:
                 [name, hashlib.sha256(files[name]).hexdigest()],
             )
             applied.append(name)
+        connection.execute(query("make_partitions"), {"months_ahead": MONTHS_AHEAD})
     return applied

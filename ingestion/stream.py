@@ -8,33 +8,41 @@ the same name are never booked to the old one.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 
 from mercato.errors import MercatoError, PositionLost, ServiceUnavailable
 from mercato.kafka_admin import Admin, Topic
 
 PATIENCE = 10.0  # seconds
+QUEUE_KBYTES = 12_288  # read ahead of the batch, in all
 #: Given the partitions that the group assigned to us, where each continues.
 Positions = Callable[[list[int]], dict[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """The partition holds nothing before this position that was not read."""
-
-    partition: int
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record: where it lay and its bytes (None for a tombstone)."""
+class Record(NamedTuple):
+    """One record: where it lay, its bytes (None for a tombstone), and when the broker got it, ms since 1970."""
 
     partition: int
     position: int
     value: bytes | None
+    produced: int | None
+
+
+@dataclass(slots=True)
+class Read:
+    """What one read brought. `ends`: partition to the position before which nothing unread is left."""
+
+    records: list[Record] = field(default_factory=list)
+    ends: dict[int, int] = field(default_factory=dict)
 
 
 class Stream:
@@ -51,7 +59,7 @@ class Stream:
         self.source = f"kafka:{topic}"
         self.assigned: dict[int, int] | None = None
         self._servers = bootstrap_servers
-        self._consumer = _consumer(bootstrap_servers, f"{group}-{found.topic_id}")
+        self._consumer = _consumer(bootstrap_servers, f"{group}-{found.topic_id}", len(found.partitions))
 
     def take_all(self, positions: Positions) -> None:
         """Read every partition, without the seconds that joining a group takes; writes are fenced all the same."""
@@ -75,7 +83,7 @@ class Stream:
 
         self._consumer.subscribe([self.topic.name], on_assign=assign, on_revoke=revoke, on_lost=revoke)
 
-    def read(self, most: int, seconds: float) -> list[Record | End]:
+    def read(self, most: int, seconds: float) -> Read:
         """What has come, waiting at most `seconds` for it.
 
         Raises:
@@ -86,7 +94,23 @@ class Stream:
             messages = self._consumer.consume(most, timeout=seconds)
         except KafkaException as error:
             raise ServiceUnavailable(f"the Kafka broker is away: {error}", "none: tried again") from None
-        return [self._record(message) for message in messages]
+        read = Read()
+        for message in messages:
+            partition, offset = message.partition(), message.offset()
+            if message.error() is not None or partition is None or offset is None:
+                self._note(read, message.error(), partition, offset)
+                continue
+            kind, moment = message.timestamp()
+            value = message.value()
+            read.records.append(
+                Record(
+                    partition,
+                    offset,
+                    value.encode() if isinstance(value, str) else value,
+                    moment if kind != TIMESTAMP_NOT_AVAILABLE else None,
+                )
+            )
+        return read
 
     def same_topic(self) -> bool:
         """Whether the topic still is the one that was opened."""
@@ -100,22 +124,12 @@ class Stream:
         """Leave the group."""
         self._consumer.close()
 
-    def _record(self, message: Message) -> Record | End:
-        error, partition, offset = message.error(), message.partition(), message.offset()
-        if error is None and partition is not None and offset is not None:
-            value = message.value()
-            return Record(partition, offset, value.encode() if isinstance(value, str) else value)
-        if (
-            error is not None
-            and error.code() == KafkaError._PARTITION_EOF
-            and partition is not None
-            and offset is not None
-        ):
-            return End(partition, offset)
-        if error is not None and error.code() in (
-            KafkaError._AUTO_OFFSET_RESET,
-            KafkaError.OFFSET_OUT_OF_RANGE,
-        ):
+    def _note(self, read: Read, error: KafkaError | None, partition: int | None, offset: int | None) -> None:
+        code = error.code() if error is not None else None
+        if code == KafkaError._PARTITION_EOF and partition is not None and offset is not None:
+            read.ends[partition] = offset
+            return
+        if error is not None and code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise ServiceUnavailable(f"{self.topic.name}: {error.str()}", "none: positions are read again")
         raise ServiceUnavailable(f"{self.topic.name}: {error}", "none: tried again")
 
@@ -139,7 +153,7 @@ def end_offsets(bootstrap_servers: str, admin: Admin, topic: Topic) -> dict[int,
     """
     ends: dict[int, int] = {}
     latest = admin.latest_offsets(topic)
-    consumer = _consumer(bootstrap_servers, "mercato-end-offsets")
+    consumer = _consumer(bootstrap_servers, "mercato-end-offsets", len(topic.partitions))
     try:
         consumer.assign([TopicPartition(topic.name, number, offset) for number, offset in latest.items()])
         deadline = time.monotonic() + PATIENCE
@@ -157,7 +171,7 @@ def end_offsets(bootstrap_servers: str, admin: Admin, topic: Topic) -> dict[int,
     return ends
 
 
-def _consumer(bootstrap_servers: str, group: str) -> Consumer:
+def _consumer(bootstrap_servers: str, group: str, partitions: int) -> Consumer:
     logger = logging.getLogger("mercato.librdkafka")
     logger.setLevel(logging.CRITICAL)  # it reports each retry of a connection; we say "away" once
     return Consumer(
@@ -168,7 +182,7 @@ def _consumer(bootstrap_servers: str, group: str) -> Consumer:
             "auto.offset.reset": "error",
             "enable.partition.eof": True,
             "session.timeout.ms": 6_000,
-            "queued.max.messages.kbytes": 4_096,
+            "queued.max.messages.kbytes": max(256, QUEUE_KBYTES // max(1, partitions)),  # of each partition
             "fetch.queue.backoff.ms": 20,
             "fetch.wait.max.ms": 50,  # how long the broker holds back the news that there is nothing
         },

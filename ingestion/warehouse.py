@@ -2,20 +2,24 @@
 
 1. Move every position the batch touches from where the batch began to where it ends. If one is elsewhere,
    another worker was here: roll back, nothing is written (`Fenced`).
-2. Copy the accepted events to a temporary table and insert those whose messageId is new.
-3. If the server refuses a value, undo step 2, take the refused rows out as rejects, and do it again.
+2. Claim the events' ids: those that were never there before are new, the others are duplicates.
+3. Copy the new events. If the server refuses a value, undo 2 and 3, find the records it refuses, take them
+   out as rejects, and do both again.
 4. Insert the rejected records with their bytes and reasons.
 5. Insert a ledger row for each partition; the table refuses one that doesn't balance.
 6. Commit. A crash anywhere before leaves nothing; the batch is read again from the old positions.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from ingestion.batch import Batch, Reject
-from ingestion.decode import Rejected
+from ingestion import delays
+from ingestion.batch import Accepted, Batch, Reject
 from ingestion.sql import query
 from mercato.errors import Fenced
-from mercato.postgres import BadInput, Connection
+from mercato.postgres import BadInput, Connection, Deadlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +60,26 @@ def write_batch(connection: Connection, batch: Batch) -> Written:
     Raises:
         Fenced: another worker moved a position; nothing was written.
     """
+    while True:
+        try:
+            return _write(connection, batch)
+        except Deadlock:  # with a worker that has some of the same ids in another order; it went on
+            continue
+
+
+def _write(connection: Connection, batch: Batch) -> Written:
     source = {"source": batch.source, "source_uid": batch.source_uid}
     with connection.transaction():
         _move_positions(connection, batch, source)
         row = connection.execute(query("next_batch")).fetchone()
-        keys = {**source, "batch_id": row[0] if row else None}
+        batch_id = row[0] if row else 0
         try:
             with connection.transaction():
-                loaded = _insert_events(connection, batch, keys, take_unstorable=False)
+                loaded = _insert_events(connection, batch, batch_id)
         except BadInput:
-            loaded = _insert_events(connection, batch, keys, take_unstorable=True)
+            batch.reject(dict(_refused(connection, batch.accepted)))
+            loaded = _insert_events(connection, batch, batch_id)
+        keys = {**source, "batch_id": batch_id}
         with connection.cursor() as cursor:
             cursor.executemany(
                 query("insert_quarantine"), [_quarantined(reject) | keys for reject in batch.rejects]
@@ -73,9 +87,9 @@ def write_batch(connection: Connection, batch: Batch) -> Written:
             cursor.executemany(
                 query("insert_ledger"), [_booked(batch, part, loaded) | keys for part in batch.ranges]
             )
-    return Written(
-        batch.records, sum(loaded.values()), batch.accepted - sum(loaded.values()), len(batch.rejects)
-    )
+            cursor.executemany(query("count_delays"), _delays(batch))
+    new = loaded.total()
+    return Written(batch.records, new, len(batch.accepted) - new, len(batch.rejects))
 
 
 def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]) -> None:
@@ -93,19 +107,43 @@ def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]
         raise Fenced(f"{batch.source} partitions {sorted(batch.ranges)}")
 
 
-def _insert_events(
-    connection: Connection, batch: Batch, keys: dict[str, object], *, take_unstorable: bool
-) -> dict[int, int]:
-    """Insert the events; returns how many were new by partition. Refused ones become rejects of the batch."""
-    connection.execute(query("create_incoming"))
-    with connection.cursor() as cursor:
-        with cursor.copy(query("copy_incoming")) as copy:
-            copy.write(b"".join(batch.lines))
-        if take_unstorable:
-            for partition, position, message in cursor.execute(query("take_unstorable")).fetchall():
-                why = Rejected("impossible_value", f"Postgres can't store it: {message}")
-                batch.reject(Reject(partition, position, batch.raws[partition, position], why))
-        return dict(cursor.execute(query("insert_events"), keys).fetchall())
+def _insert_events(connection: Connection, batch: Batch, batch_id: int) -> Counter[int]:
+    """Insert the events whose id is new; returns how many those are by partition."""
+    loaded: Counter[int] = Counter()
+    if not batch.accepted:
+        return loaded
+    keys = {"ids": [one.message_id for one in batch.accepted], "batch_id": batch_id}
+    row = connection.execute(query("claim_ids"), keys, binary=True).fetchone()
+    claimed = set(row[0] or () if row else ())
+    new = []
+    for one in batch.accepted:
+        if one.message_id in claimed:
+            claimed.remove(one.message_id)  # of two in a batch the earlier one wins
+            new.append(one)
+            loaded[one.partition] += 1
+    if new:
+        _copy(connection, new, batch_id)
+    return loaded
+
+
+def _copy(connection: Connection, events: list[Accepted], batch_id: int) -> None:
+    end = b"\t%d\n" % batch_id
+    with connection.cursor() as cursor, cursor.copy(query("copy_events")) as copy:
+        copy.write(end.join([one.line for one in events]) + end)
+
+
+def _refused(connection: Connection, events: list[Accepted]) -> Iterator[tuple[Accepted, str]]:
+    """The records that the server refuses to store, and its words, found by halves; nothing is stored."""
+    try:
+        with connection.transaction(force_rollback=True):
+            _copy(connection, events, 0)
+    except BadInput as error:
+        if len(events) == 1:
+            yield events[0], str(error).splitlines()[0]
+            return
+        middle = len(events) // 2
+        yield from _refused(connection, events[:middle])
+        yield from _refused(connection, events[middle:])
 
 
 def _quarantined(reject: Reject) -> dict[str, object]:
@@ -119,9 +157,9 @@ def _quarantined(reject: Reject) -> dict[str, object]:
     }
 
 
-def _booked(batch: Batch, partition: int, loaded: dict[int, int]) -> dict[str, object]:
+def _booked(batch: Batch, partition: int, loaded: Counter[int]) -> dict[str, object]:
     span = batch.ranges[partition]
-    new = loaded.get(partition, 0)
+    new = loaded[partition]
     return {
         "partition": partition,
         "first": span.first,
@@ -133,3 +171,17 @@ def _booked(batch: Batch, partition: int, loaded: dict[int, int]) -> dict[str, o
         "control": span.next - span.first - span.received,
         "bytes": span.size,
     }
+
+
+def _delays(batch: Batch) -> list[dict[str, object]]:
+    weight = max(1, len(batch.accepted) // delays.SAMPLE)
+    sample, now = batch.accepted[::weight], datetime.now(UTC)
+    found = {
+        "produced": [now.timestamp() * 1000 - one.produced for one in sample if one.produced is not None],
+        "occurred": [(now - one.occurred).total_seconds() * 1000 for one in sample],
+    }
+    return [
+        {"stage": stage, "counts": delays.counts(milliseconds, weight)}
+        for stage, milliseconds in found.items()
+        if milliseconds
+    ]

@@ -1,3 +1,6 @@
+-- name: make_partitions
+select raw.make_partitions(%(months_ahead)s);
+
 -- name: read_positions
 -- Waits for a transaction of another worker that is moving them, so a zombie's last write is seen.
 select partition, next_position
@@ -22,45 +25,27 @@ where p.source = %(source)s and p.source_uid = %(source_uid)s
 -- name: next_batch
 select nextval('ops.batch_id_seq');
 
--- name: create_incoming
-create temporary table if not exists incoming (
-    ordinal integer, message_id text, type text, event text, user_id text, anonymous_id text,
-    timestamp timestamptz, sent_at timestamptz, received_at timestamptz,
-    context text, properties text, traits text, partition integer, position bigint
-) on commit delete rows;
-
--- name: copy_incoming
-copy incoming from stdin;
-
--- name: insert_events
--- In order of the id, so that two workers with the same ids wait for each other instead of dead-locking;
--- of two with the same id the earlier one wins.
+-- name: claim_ids
+-- Which of the ids are new. An id that another worker is claiming is waited for: when that one commits it is
+-- a duplicate here, when it is undone it is ours.
 with fresh as (
-    insert into raw.events (
-        message_id, type, event, user_id, anonymous_id, timestamp, sent_at, received_at,
-        context, properties, traits, source, source_uid, partition, position, batch_id
-    )
-    select
-        message_id, type, event, user_id, anonymous_id, timestamp, sent_at, received_at,
-        context::jsonb, properties::jsonb, traits::jsonb,
-        %(source)s, %(source_uid)s, partition, position, %(batch_id)s
-    from incoming
-    order by message_id, ordinal
+    insert into raw.message_ids (message_id, batch_id)
+    select unnest(%(ids)s::text[]), %(batch_id)s
     on conflict (message_id) do nothing
-    returning partition
+    returning message_id
 )
-select partition, count(*) from fresh group by partition;
+select array_agg(message_id) from fresh;
 
--- name: take_unstorable
--- Only after the server refused a value of the batch: which rows, and why.
-delete from incoming
-where not pg_input_is_valid(context, 'jsonb') or not pg_input_is_valid(properties, 'jsonb')
-    or not pg_input_is_valid(traits, 'jsonb')
-returning partition, position, coalesce(
-    (pg_input_error_info(context, 'jsonb')).message,
-    (pg_input_error_info(properties, 'jsonb')).message,
-    (pg_input_error_info(traits, 'jsonb')).message
-);
+-- name: copy_events
+copy raw.events (
+    message_id, type, event, user_id, anonymous_id, timestamp, sent_at, received_at,
+    context, properties, traits, partition, position, batch_id
+) from stdin;
+
+-- name: count_delays
+insert into ops.delays (minute, worker, stage, counts)
+values (date_trunc('minute', now()), pg_backend_pid(), %(stage)s, %(counts)s)
+on conflict (minute, worker, stage) do update set counts = ops.add_counts(ops.delays.counts, excluded.counts);
 
 -- name: insert_quarantine
 insert into raw.quarantine (
@@ -107,8 +92,18 @@ left join kept using (batch_id, partition)
 where l.loaded <> coalesce(stored.rows, 0) or l.quarantined <> coalesce(kept.rows, 0)
 order by 1, 2, 3;
 
+-- name: ids_against_ledger
+-- Batches that claimed another number of ids than the ledger booked as loaded.
+select l.source, l.batch_id, l.loaded, coalesce(claimed.ids, 0)
+from (select source, batch_id, sum(loaded)::bigint as loaded from ops.ledger group by 1, 2) as l
+left join (select batch_id, count(*) as ids from raw.message_ids group by 1) as claimed using (batch_id)
+where l.loaded <> coalesce(claimed.ids, 0)
+order by 1, 2;
+
 -- name: rows_without_ledger
 select 'raw.events', count(*) from raw.events where batch_id not in (select batch_id from ops.ledger)
+union all
+select 'raw.message_ids', count(*) from raw.message_ids where batch_id not in (select batch_id from ops.ledger)
 union all
 select 'raw.quarantine', count(*) from raw.quarantine where batch_id not in (select batch_id from ops.ledger);
 

@@ -90,8 +90,8 @@ def test_results_are_recorded_also_of_what_failed(run, warehouse):
     assert run("build", "--select", "stg_load_watermark", "stg_events").returncode == 0
     warehouse.execute(
         "insert into raw.events"
-        " (message_id, type, timestamp, source, source_uid, partition, position, batch_id)"
-        " values ('side door', 'page', now(), 'x', 'x', 0, 0, 9999)"
+        " (message_id, type, timestamp, partition, position, batch_id)"
+        " values ('side door', 'page', now(), 0, 0, 9999)"
     )
     failed = run(
         "test", "--select", "events_are_booked", AIRFLOW_CTX_DAG_ID="o'dag", AIRFLOW_CTX_DAG_RUN_ID="run%s"

@@ -53,7 +53,6 @@ final as (
         properties,
         traits,
 
-        source,
         batch_id,
         loaded_at
 

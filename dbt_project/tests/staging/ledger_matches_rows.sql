@@ -1,4 +1,4 @@
--- What each source is booked to have loaded and rejected is there, no more and no less.
+-- What each batch is booked to have loaded and rejected is there, no more and no less.
 with
 
 ledger as (
@@ -12,46 +12,46 @@ ledger as (
 booked as (
 
     select
-        source,
+        batch_id,
         sum(loaded) as loaded,
         sum(quarantined) as quarantined
 
     from ledger
-    group by source
+    group by batch_id
 
 ),
 
 events as (
 
     select
-        source,
+        batch_id,
         count(*) as events
 
     from {{ ref('stg_events') }}
-    group by source
+    group by batch_id
 
 ),
 
 rejects as (
 
     select
-        source,
+        batch_id,
         count(*) as rejects
 
     from {{ source('raw', 'quarantine') }}
     where batch_id in (select batch_id from ledger)
-    group by source
+    group by batch_id
 
 )
 
 select
-    coalesce(booked.source, events.source, rejects.source) as source,
+    coalesce(booked.batch_id, events.batch_id, rejects.batch_id) as batch_id,
     booked.loaded,
     events.events,
     booked.quarantined,
     rejects.rejects
 from booked
-full join events on booked.source = events.source
-full join rejects on coalesce(booked.source, events.source) = rejects.source
+full join events on booked.batch_id = events.batch_id
+full join rejects on coalesce(booked.batch_id, events.batch_id) = rejects.batch_id
 where coalesce(booked.loaded, 0) != coalesce(events.events, 0)
     or coalesce(booked.quarantined, 0) != coalesce(rejects.rejects, 0)
