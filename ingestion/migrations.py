@@ -7,12 +7,11 @@ changed after it ran is an error.
 import hashlib
 from pathlib import Path
 
-from ingestion.sql import query
+from ingestion import partitions
 from mercato.errors import MercatoError
 from mercato.postgres import Connection, sql
 
 FOLDER = Path(__file__).parent / "sql" / "migrations"
-MONTHS_AHEAD = 3
 LOCK = 7_305_115_241  # any number that nothing else in this database uses
 
 
@@ -67,5 +66,5 @@ def migrate(connection: Connection) -> list[str]:
                 [name, hashlib.sha256(files[name]).hexdigest()],
             )
             applied.append(name)
-        connection.execute(query("make_partitions"), {"months_ahead": MONTHS_AHEAD})
+        partitions.make(connection)
     return applied

@@ -46,6 +46,12 @@ class Ingestion(BaseModel, extra="forbid"):
     max_record_bytes: int = Field(1_000_000, ge=1, description="larger records are quarantined: too_large")
 
 
+class Retention(BaseModel, extra="forbid"):
+    """What `mercato maintain` drops. Without `raw_months` nothing."""
+
+    raw_months: int | None = Field(None, ge=1, description="months of raw events kept before this one")
+
+
 class Local(BaseModel, extra="forbid"):
     """Ports of the local services; without one, a free port is taken and kept."""
 
@@ -65,6 +71,7 @@ class Settings(BaseSettings):
     warehouse: Warehouse = Warehouse()
     kafka: Kafka = Kafka()
     ingestion: Ingestion = Ingestion()
+    retention: Retention = Retention()
     local: Local = Local()
 
 

@@ -1,6 +1,9 @@
 -- name: make_partitions
 select raw.make_partitions(%(months_ahead)s);
 
+-- name: drop_partitions
+select raw.drop_partitions(date_trunc('month', now(), 'UTC') - make_interval(months => %(keep_months)s));
+
 -- name: read_positions
 -- Waits for a transaction of another worker that is moving them, so a zombie's last write is seen.
 select partition, next_position
@@ -89,13 +92,14 @@ select
 from ops.ledger as l
 left join stored using (batch_id, partition)
 left join kept using (batch_id, partition)
-where l.loaded <> coalesce(stored.rows, 0) or l.quarantined <> coalesce(kept.rows, 0)
+left join ops.dropped_months as d on d.month = date_trunc('month', l.loaded_at, 'UTC')
+where (l.loaded <> coalesce(stored.rows, 0) and d.month is null) or l.quarantined <> coalesce(kept.rows, 0)
 order by 1, 2, 3;
 
 -- name: ids_against_ledger
 -- Batches that claimed another number of ids than the ledger booked as loaded.
 select l.source, l.batch_id, l.loaded, coalesce(claimed.ids, 0)
-from (select source, batch_id, sum(loaded)::bigint as loaded from ops.ledger group by 1, 2) as l
+from (select source, batch_id, sum(loaded)::bigint as loaded from ops.kept_ledger group by 1, 2) as l
 left join (select batch_id, count(*) as ids from raw.message_ids group by 1) as claimed using (batch_id)
 where l.loaded <> coalesce(claimed.ids, 0)
 order by 1, 2;

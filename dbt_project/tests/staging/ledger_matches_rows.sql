@@ -1,10 +1,10 @@
--- What each batch is booked to have loaded and rejected is there, no more and no less.
+-- What each batch is booked to have loaded and rejected is there, no more and no less (but for dropped months).
 with
 
 ledger as (
 
     select ledger.*
-    from {{ source('ops', 'ledger') }} as ledger
+    from {{ source('ops', 'kept_ledger') }} as ledger
     inner join {{ ref('stg_load_watermark') }} as watermark on ledger.load_xid < watermark.load_xid
 
 ),

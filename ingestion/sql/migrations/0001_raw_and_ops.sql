@@ -64,6 +64,31 @@ begin
     end loop;
 end $$;
 
+-- Drops the months that ended before that moment, their events and the ids of these; returns their names.
+create function raw.drop_partitions(before timestamptz) returns setof text
+language plpgsql set timezone = 'UTC' as $$
+declare
+    month timestamptz;
+    name text;
+begin
+    perform pg_advisory_xact_lock(7305115242);
+    for name, month in
+        select relname, to_timestamp(right(relname, 7), 'YYYY_MM')
+        from pg_class
+        where relnamespace = 'raw'::regnamespace and relkind = 'r' and relname ~ '^events_[0-9]{4}_[0-9]{2}$'
+            and to_timestamp(right(relname, 7), 'YYYY_MM') + interval '1 month' <= before
+        order by relname
+    loop
+        delete from raw.message_ids where batch_id in (
+            select batch_id from ops.ledger where loaded_at >= month and loaded_at < month + interval '1 month');
+        execute format('drop table raw.%I', name);
+        insert into ops.dropped_months (month, batches, events)
+        select month, count(distinct batch_id), coalesce(sum(loaded), 0)
+        from ops.ledger where loaded_at >= month and loaded_at < month + interval '1 month';
+        return next name;
+    end loop;
+end $$;
+
 -- One row a rejected record, with its bytes and the reason.
 create table raw.quarantine (
     quarantine_id    bigint generated always as identity primary key,
@@ -114,6 +139,18 @@ create table ops.ledger (
     check (last_position - first_position + 1 = received + control)
 );
 create index ledger_load_xid_idx on ops.ledger (load_xid);
+
+-- Months of loading whose events were dropped on purpose: the ledger still books them, raw no longer has them.
+create table ops.dropped_months (
+    month      timestamptz primary key,
+    batches    bigint not null,
+    events     bigint not null,
+    dropped_at timestamptz not null default now()
+);
+
+-- The batches whose events are to be in raw.
+create view ops.kept_ledger as
+select * from ops.ledger where date_trunc('month', loaded_at, 'UTC') not in (select month from ops.dropped_months);
 
 -- How long records took, counted by minute, worker and delay. stage: produced (to the broker) or occurred (on
 -- the client's clock), each to visible here. counts[i]: records that took less than 2^(i/4) ms and no less than

@@ -1,0 +1,149 @@
+"""How long from an event's produce call until a reader of the warehouse sees it, at a steady rate?
+
+Events of about 500 bytes go to the local broker at --rate; `mercato consume` loads them in a process of its own,
+a member of the group; a reader asks raw.events for new rows all the time. The delay of an event is the reader's
+first sight of it less the moment of its produce call, on this machine's one clock. Goal: p95 under one second.
+
+    .venv/bin/python benchmarks/freshness.py --rate 2000 --seconds 60
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+from ingest import events
+
+from ingestion.migrations import migrate
+from mercato import postgres as driver
+from mercato.kafka_admin import Admin
+from mercato.postgres import Endpoint
+from mercato.services import broker, endpoints, postgres, process
+from mercato.settings import ROOT, Settings
+
+LEAD = 5.0  # seconds that joining the group may take, not measured
+
+
+def main() -> None:
+    """Print the percentiles, and with --json one object on the last line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rate", type=int, default=2_000, help="events a second")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    settings = Settings(home=ROOT / ".mercato" / "benchmark", _env_file=None)
+    with process.exclusive(settings.home):
+        postgres.start(settings)
+        broker.start(settings)
+    try:
+        found = measure(settings, options.rate, options.seconds)
+    finally:
+        broker.stop(settings)
+        postgres.stop(settings)
+    print(
+        f"{found['events']:,} events at {found['rate']:,.1f} a second, milliseconds from produced to visible in raw"
+    )
+    print("  p50 {p50_ms:,.0f}   p95 {p95_ms:,.0f}   p99 {p99_ms:,.0f}   most {most_ms:,.0f}".format(**found))
+    print(
+        "  as ops.freshness has it: p50 {p50_ms:,}   p95 {p95_ms:,}   p99 {p99_ms:,}".format(**found["ops"])
+    )
+    if options.json:
+        print(json.dumps({**found, "ratios": {"p95 / 1 second": found["p95_ms"] / 1000}}))
+
+
+def measure(settings: Settings, rate: int, seconds: float) -> dict[str, Any]:
+    """Send for LEAD and then for `seconds`; delays of the events sent in the latter, in ms."""
+    name = f"bench_{uuid.uuid4().hex[:8]}"
+    superuser = postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER)
+    with driver.connect(superuser, autocommit=True) as connection:
+        connection.execute(f"create database {name} owner mercato")
+    endpoint = dataclasses.replace(postgres.endpoint(settings), database=name)
+    with driver.connect(endpoint, autocommit=True) as connection:
+        migrate(connection)
+    with Admin(endpoints.kafka(settings)) as admin:
+        admin.ensure_topic(name, 3)
+    environment = {
+        **os.environ, **endpoints.environment(settings), "MERCATO_HOME": str(settings.home),
+        "MERCATO_WAREHOUSE__DATABASE": name, "MERCATO_KAFKA__TOPIC": name,
+        "MERCATO_KAFKA__BOOTSTRAP_SERVERS": endpoints.kafka(settings),
+    }  # fmt: skip
+    command = [str(Path(sys.executable).with_name("mercato")), "consume"]
+    sent: dict[str, float] = {}
+    seen: dict[str, float] = {}
+    done = threading.Event()
+    watcher = threading.Thread(target=watch, args=(endpoint, seen, done))
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as child:
+        watcher.start()
+        began = send(endpoints.kafka(settings), name, rate, seconds + LEAD, sent)
+        deadline = time.time() + 30
+        while len(seen) < len(sent) and time.time() < deadline:
+            time.sleep(0.1)
+        done.set()
+        watcher.join()
+        child.terminate()
+    assert len(seen) == len(sent), f"{len(sent) - len(seen)} events never came"
+    delays = [1000 * (seen[key] - at) for key, at in sent.items() if at > began + LEAD]
+    cuts = statistics.quantiles(delays, n=100)
+    with driver.connect(endpoint) as connection:
+        columns = "max(p50_ms)::int, max(p95_ms)::int, max(p99_ms)::int"
+        row = connection.execute(
+            f"select {columns} from ops.freshness where stage = 'produced' and minute >= date_trunc('minute', to_timestamp(%s))",
+            [began + LEAD],
+        ).fetchone()
+    with driver.connect(superuser, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+    took = max(sent.values()) - began
+    return {
+        "events": len(delays), "rate": len(sent) / took, "p50_ms": cuts[49], "p95_ms": cuts[94], "p99_ms": cuts[98],
+        "most_ms": max(delays), "ops": dict(zip(("p50_ms", "p95_ms", "p99_ms"), row or (0, 0, 0), strict=True)),
+    }  # fmt: skip
+
+
+def send(servers: str, topic: str, rate: int, seconds: float, sent: dict[str, float]) -> float:
+    """Produce `rate` events a second, every 10 ms what is due; returns when it began."""
+    producer = Producer({"bootstrap.servers": servers, "linger.ms": 5})
+    bodies = cycle([line for line in islice(events(5_000), 5_000) if line.endswith(b"}")])
+    began = time.time()
+    count = 0
+    while (passed := time.time() - began) < seconds:
+        while count < passed * rate:
+            body = next(bodies)
+            key = uuid.uuid4().hex
+            sent[key] = time.time()
+            producer.produce(topic, body.replace(body[14:50], key.encode(), 1), key=str(count % 1000))
+            count += 1
+        producer.poll(0)
+        time.sleep(0.01)
+    producer.flush(30)
+    return began
+
+
+def watch(endpoint: Endpoint, seen: dict[str, float], done: threading.Event) -> None:
+    """Ask for new batches all the time; note when each event was seen first."""
+    last = 0
+    with driver.connect(endpoint, autocommit=True) as connection:
+        while not done.is_set():
+            rows = connection.execute(
+                "select message_id, batch_id from raw.events where batch_id > %s", [last]
+            ).fetchall()
+            now = time.time()
+            for key, batch in rows:
+                seen.setdefault(key, now)
+                last = max(last, batch)
+            time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main()
