@@ -99,7 +99,8 @@ def measure(settings: Settings, rate: int, seconds: float) -> dict[str, Any]:
     with driver.connect(endpoint) as connection:
         columns = "max(p50_ms)::int, max(p95_ms)::int, max(p99_ms)::int"
         row = connection.execute(
-            f"select {columns} from ops.freshness where stage = 'produced' and minute >= date_trunc('minute', to_timestamp(%s))",
+            f"select {columns} from ops.freshness"
+            " where stage = 'produced' and minute >= date_trunc('minute', to_timestamp(%s))",
             [began + LEAD],
         ).fetchone()
     with driver.connect(superuser, autocommit=True) as connection:

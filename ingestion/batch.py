@@ -5,6 +5,7 @@ rejected record, or a control record that holds none.
 """
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -15,6 +16,16 @@ from ingestion.decode import Rejected, decode
 from mercato.events import Envelope
 
 NULL = b"\\N"  # in COPY's text format
+_encode = msgspec.json.Encoder().encode
+
+
+class Record(NamedTuple):
+    """One record: where it lay, its bytes (None for a tombstone), and when the broker got it, ms since 1970."""
+
+    partition: int
+    position: int
+    value: bytes | None
+    produced: int | None
 
 
 @dataclass(slots=True)
@@ -63,27 +74,43 @@ class Batch:
     rejects: list[Reject] = field(default_factory=list)
     size: int = 0  # bytes
 
+    def extend(self, records: Iterable[Record], now: datetime) -> None:
+        """Take records in order, as `add` does."""
+        # Asked of many at once: four searches through each record cost 0.6 us of its 6.
+        plain = not _special(b"".join([value for _, _, value, _ in records if value]))
+        for partition, position, value, produced in records:
+            self.add(partition, position, value, now, produced, plain=plain)
+
     def add(
-        self, partition: int, position: int, raw: bytes | None, now: datetime, produced: int | None = None
+        self,
+        partition: int,
+        position: int,
+        raw: bytes | None,
+        now: datetime,
+        produced: int | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
         """Take one record; positions that were skipped on the way to it are control records.
 
-        `produced`: when the broker got it, milliseconds since 1970, if it says so.
+        `produced`: when the broker got it, milliseconds since 1970, if it says so. `plain`: the record is known
+        to hold nothing that COPY wants escaped.
         """
         span = self.ranges.get(partition) or self._range(partition)
         if position < span.next:
             return  # read again after a rebalance: already counted
         raw = raw or b""
+        size = len(raw)
         span.next = position + 1
         span.received += 1
-        span.size += len(raw)
-        self.size += len(raw)
+        span.size += size
+        self.size += size
         event = decode(raw, now, self.max_record_bytes)
         if isinstance(event, Rejected):
             span.quarantined += 1
             self.rejects.append(Reject(partition, position, raw, event))
         else:
-            line = copy_line(event, raw, partition, position)
+            line = copy_line(event, partition, position, plain=plain or not _special(raw))
             self.accepted.append(
                 Accepted(event.messageId, line, partition, position, raw, event.timestamp, produced)
             )
@@ -114,39 +141,54 @@ class Batch:
         return len(self.accepted) + len(self.rejects)
 
 
-def copy_line(event: Envelope, raw: bytes, partition: int, position: int) -> bytes:
-    r"""The event as a line of Postgres' COPY text format, without the line's end; `raw` is what it was read from.
+def copy_line(event: Envelope, partition: int, position: int, *, plain: bool) -> bytes:
+    r"""The event as a line of Postgres' COPY text format, without the line's end.
 
     Tab-separated, \N for null, backslash escapes:
     https://www.postgresql.org/docs/18/sql-copy.html#SQL-COPY-FILE-FORMATS-TEXT
+    `plain`: the record held none of backslash, tab, line feed and carriage return. JSON has none of them bare in
+    a string, so no value can either.
     """
-    # Only with these can a value hold what COPY wants escaped: JSON has no bare control characters in strings.
-    plain = not (b"\\" in raw or b"\n" in raw or b"\t" in raw or b"\r" in raw)
+    text, json = (_plain_text, _plain_json) if plain else (_text, _json)
     return b"%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d" % (
-        _text(event.messageId, plain),
+        text(event.messageId),
         event.type.encode(),
-        _text(event.event, plain),
-        _text(event.userId, plain),
-        _text(event.anonymousId, plain),
+        text(event.event),
+        text(event.userId),
+        text(event.anonymousId),
         _time(event.timestamp),
         _time(event.sentAt),
         _time(event.receivedAt),
-        _json(event.context, plain),
-        _json(event.properties, plain),
-        _json(event.traits, plain),
+        json(event.context),
+        json(event.properties),
+        json(event.traits),
         partition,
         position,
     )
 
 
+def _special(text: bytes) -> bool:
+    return b"\\" in text or b"\n" in text or b"\t" in text or b"\r" in text
+
+
+def _plain_text(value: str | None) -> bytes:
+    return NULL if value is None else value.encode()
+
+
+def _text(value: str | None) -> bytes:
+    return NULL if value is None else _escape(value.encode())
+
+
+def _plain_json(value: msgspec.Raw | msgspec.UnsetType) -> bytes:
+    return NULL if value is msgspec.UNSET or (text := bytes(value)) == b"null" else text
+
+
+def _json(value: msgspec.Raw | msgspec.UnsetType) -> bytes:
+    return NULL if value is msgspec.UNSET or (text := bytes(value)) == b"null" else _escape(text)
+
+
 def _escape(value: bytes) -> bytes:
     return value.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
-
-
-def _text(value: str | None, plain: bool) -> bytes:
-    if value is None:
-        return NULL
-    return value.encode() if plain else _escape(value.encode())
 
 
 def _time(value: datetime | None) -> bytes:
@@ -155,10 +197,4 @@ def _time(value: datetime | None) -> bytes:
     if value.tzinfo is not UTC:  # Postgres takes no offset beyond 15:59
         with contextlib.suppress(OverflowError):  # of the years 1 and 9999: Postgres may judge
             value = value.astimezone(UTC)
-    return value.isoformat().encode()
-
-
-def _json(value: msgspec.Raw | msgspec.UnsetType, plain: bool) -> bytes:
-    if value is msgspec.UNSET or (text := bytes(value)) == b"null":
-        return NULL
-    return text if plain else _escape(text)
+    return _encode(value)[1:-1]  # RFC 3339; six times as fast as isoformat

@@ -118,8 +118,7 @@ class Consumer:
             elif batch.positions != stream.assigned:
                 return None  # a rebalance in the middle: read again from the positions
             now = datetime.now(UTC)
-            for partition, position, value, produced in read.records:
-                batch.add(partition, position, value, now, produced)
+            batch.extend(read.records, now)
             for partition, position in read.ends.items():
                 batch.reach(partition, position)
             if batch.records >= limits.batch_rows or batch.size >= limits.batch_bytes:

@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
@@ -19,6 +18,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from ingestion.batch import Record
 from mercato.errors import MercatoError, PositionLost, ServiceUnavailable
 from mercato.kafka_admin import Admin, Topic
 
@@ -26,15 +26,6 @@ PATIENCE = 10.0  # seconds
 QUEUE_KBYTES = 12_288  # read ahead of the batch, in all
 #: Given the partitions that the group assigned to us, where each continues.
 Positions = Callable[[list[int]], dict[int, int]]
-
-
-class Record(NamedTuple):
-    """One record: where it lay, its bytes (None for a tombstone), and when the broker got it, ms since 1970."""
-
-    partition: int
-    position: int
-    value: bytes | None
-    produced: int | None
 
 
 @dataclass(slots=True)
