@@ -1,6 +1,7 @@
 """`mercato consume`: Kafka to Postgres, each record exactly once."""
 
 import dataclasses
+import gc
 import json
 import signal
 import sys
@@ -58,6 +59,9 @@ def consume(until_empty: bool, as_json: bool) -> None:
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
         consumer.stop.set()
 
+    # Records are freed by their count of references; the search for cycles among them cost a third of the time.
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     began = time.monotonic()
