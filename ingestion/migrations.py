@@ -8,6 +8,7 @@ import hashlib
 from pathlib import Path
 
 from ingestion import partitions
+from ingestion.sql import query
 from mercato.errors import MercatoError
 from mercato.postgres import Connection, sql
 
@@ -67,4 +68,5 @@ def migrate(connection: Connection) -> list[str]:
             )
             applied.append(name)
         partitions.make(connection)
+        connection.execute(query("grant_roles"))
     return applied

@@ -1,3 +1,6 @@
+-- name: grant_roles
+select ops.grant_roles();
+
 -- name: make_partitions
 select raw.make_partitions(%(months_ahead)s);
 

@@ -16,6 +16,7 @@ from ingestion.consume import Consumer
 from ingestion.warehouse import Written
 from mercato import settings as config
 from mercato.services import endpoints
+from mercato.services.postgres import LOADER
 
 
 @click.command(short_help="Load events from Kafka into Postgres, each exactly once.")
@@ -49,7 +50,7 @@ def consume(until_empty: bool, as_json: bool) -> None:
 
     consumer = Consumer(
         settings,
-        endpoints.warehouse(settings),
+        endpoints.warehouse(settings, role=LOADER),
         endpoints.kafka(settings),
         until_empty=until_empty,
         on_batch=on_batch,

@@ -7,8 +7,8 @@ from mercato.services.secrets import write_private
 from mercato.settings import Settings
 
 
-def warehouse(settings: Settings) -> Endpoint:
-    """Address of the warehouse database.
+def warehouse(settings: Settings, *, role: str = "mercato") -> Endpoint:
+    """Address of the warehouse database, of the local one for this role; an outside one has the user it names.
 
     Raises:
         WrongUse: an outside host without a password.
@@ -16,7 +16,7 @@ def warehouse(settings: Settings) -> Endpoint:
     """
     given = settings.warehouse
     if given.host is None:
-        return postgres.endpoint(settings)
+        return postgres.endpoint(settings, user=role)
     if given.password is None:
         raise WrongUse("MERCATO_WAREHOUSE__HOST is set without a password", "set MERCATO_WAREHOUSE__PASSWORD")
     return Endpoint(
