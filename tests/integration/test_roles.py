@@ -1,6 +1,5 @@
 """What each role may do, tried as that role."""
 
-import dataclasses
 from datetime import UTC, datetime
 
 import psycopg
@@ -8,6 +7,7 @@ import pytest
 
 from ingestion.batch import Batch
 from ingestion.ledger import read_books
+from ingestion.migrations import migrate
 from ingestion.warehouse import positions, write_batch
 from mercato import postgres as driver
 from mercato.postgres import Connection
@@ -49,18 +49,17 @@ FORBIDDEN = [
 
 @pytest.fixture
 def loader(services: Settings, settings: Settings, warehouse: Connection):
-    given = endpoints.warehouse(settings)
-    local = postgres.endpoint(services, database=given.database, user=postgres.LOADER)
-    with driver.connect(dataclasses.replace(local), autocommit=True) as connection:
+    migrate(warehouse)  # rights on a database are not cloned with it
+    local = postgres.endpoint(services, database=endpoints.warehouse(settings).database, user=postgres.LOADER)
+    with driver.connect(local, autocommit=True) as connection:
         yield connection
 
 
 def test_the_loader_can_write_good_bad_and_refused_records(loader: Connection, warehouse: Connection) -> None:
     batch = Batch("kafka:t", "uid", positions(loader, "kafka:t", "uid", [0]), 100_000)
     refused = {**event(), "traits": {"name": "a\0b"}}
-    for number, record in enumerate(
-        [raw(event()), b"{", raw(refused), raw(event(messageId="x")), raw(event(messageId="x"))]
-    ):
+    records = [raw(event()), b"{", raw(refused), raw(event(messageId="x")), raw(event(messageId="x"))]
+    for number, record in enumerate(records):
         batch.add(0, number, record, datetime.now(UTC), 1)
     done = write_batch(loader, batch)
     assert (done.loaded, done.duplicate, done.quarantined) == (2, 1, 2)
