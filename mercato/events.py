@@ -1,11 +1,23 @@
 """The event contract: what an event must be to be loaded, in one place.
 
-Events are Segment calls (https://segment.com/docs/connections/spec/) and the track events of its
-e-commerce spec (https://segment.com/docs/connections/spec/ecommerce/v2/). Unknown properties are kept;
-a known property of the wrong type, a missing required one or an impossible value is a defect.
-Two track events are additions of ours: Payment Failed and Product Updated.
+Events are Segment calls (https://segment.com/docs/connections/spec/): `track` with the events of its
+e-commerce spec (https://segment.com/docs/connections/spec/ecommerce/v2/) and every property documented
+there, `page` and `identify`. Unknown properties are kept and reported as drift (ingestion/drift.py); a known
+property of the wrong type, a missing required one or an impossible value is a defect. Two track events are
+additions of ours: Payment Failed and Product Updated. A property is marked "ours" where the spec lacks it.
 
 Required here is what the models can't do without; the spec itself requires almost nothing.
+
+Segment's `screen`, `group` and `alias` calls are not in it, as no other name of a track event is: no model
+reads them, and what makes them what they are (`groupId`, `previousId`) has no column, so loading them would
+lose it in silence. In quarantine, as unknown_event, they keep every byte until a contract knows them.
+
+Versions. An additive change keeps VERSION: a new event, a new optional property, a wider type, a looser bound.
+Before a drifting property is adopted, `ops.schema_drift` tells the types in which it comes. A breaking change
+raises VERSION: a property removed or narrowed, newly required, an event removed. What was accepted under one
+version stays accepted while it is in force; a rejected record keeps the version that refused it. A test holds
+both rules against tests/fixtures/contract_promises.json.
+
 Run alone: `python -m mercato.events` prints the JSON Schema, committed as architecture/event_contract.json.
 """
 
@@ -23,13 +35,14 @@ Text = str | None | UnsetType
 # The bounds keep price × quantity in minor units, of three decimals at most, within 64 bits.
 Money = Annotated[float, Meta(ge=0, lt=1e9, description="major units, as Segment sends it")]
 Quantity = Annotated[int, Meta(ge=1, le=100_000)]
+Anything = Raw | UnsetType
 Position = int | str | None | UnsetType
 Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$", description="ISO 4217")]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
-class Envelope(Struct):
-    """The outside of every call. The three nested objects stay as the sender wrote them."""
+class Envelope(Struct, gc=False):
+    """The outside of every call, as it is kept. The three nested objects stay as the sender wrote them."""
 
     messageId: Id
     type: str
@@ -42,6 +55,73 @@ class Envelope(Struct):
     context: Raw | UnsetType = UNSET
     properties: Raw | UnsetType = UNSET
     traits: Raw | UnsetType = UNSET
+
+
+class Call(Envelope):
+    """The envelope as it comes: these are notes between collectors, known but not kept, whatever they hold.
+
+    Segment's common fields, and those that RudderStack and Jitsu add. `name` of a page is kept: see decode.
+    """
+
+    name: Anything = UNSET
+    originalTimestamp: Anything = UNSET
+    integrations: Anything = UNSET
+    channel: Anything = UNSET
+    version: Anything = UNSET
+    projectId: Anything = UNSET
+    writeKey: Anything = UNSET
+    rudderId: Anything = UNSET
+    request_ip: Anything = UNSET
+    requestIp: Anything = UNSET
+    metadata: Anything = msgspec.field(name="_metadata", default=UNSET)
+
+
+class Address(Struct):
+    """An address, of a customer or of a delivery."""
+
+    street: Text = UNSET
+    city: Text = UNSET
+    state: Text = UNSET
+    postalCode: Text = UNSET
+    country: Text = UNSET
+
+
+class Page(Struct):
+    """page."""
+
+    name: Text = UNSET
+    path: Text = UNSET
+    url: Text = UNSET
+    title: Text = UNSET
+    referrer: Text = UNSET
+    search: Text = UNSET
+    keywords: list[str] | str | None | UnsetType = UNSET
+    category: Text = UNSET
+
+
+class Traits(Struct):
+    """identify: who a customer is. Senders are careless here, so what no model reads may be anything."""
+
+    email: Text = UNSET
+    name: Text = UNSET
+    firstName: Text = UNSET
+    lastName: Text = UNSET
+    address: Address | str | None | UnsetType = UNSET
+    city: Text = UNSET  # ours, as country
+    country: Text = UNSET
+    guest: bool | None | UnsetType = UNSET  # ours: ordered without an account
+    createdAt: Anything = UNSET
+    phone: Anything = UNSET
+    id: Anything = UNSET
+    username: Anything = UNSET
+    age: Anything = UNSET
+    birthday: Anything = UNSET
+    gender: Anything = UNSET
+    title: Anything = UNSET
+    company: Anything = UNSET
+    avatar: Anything = UNSET
+    description: Anything = UNSET
+    website: Anything = UNSET
 
 
 class Product(Struct):
@@ -59,6 +139,8 @@ class Product(Struct):
     currency: Currency | None | UnsetType = UNSET
     position: Position = UNSET
     value: Money | None | UnsetType = UNSET
+    url: Text = UNSET
+    image_url: Text = UNSET
 
 
 class ProductSeen(Product, kw_only=True):
@@ -66,6 +148,15 @@ class ProductSeen(Product, kw_only=True):
 
     product_id: Id
     cart_id: Text = UNSET
+    list_id: Text = UNSET  # ours: the list where it was clicked
+    availability: Text = UNSET  # ours: out_of_stock
+
+
+class Choice(Struct):
+    """A filter or an order of a product list."""
+
+    type: Text = UNSET
+    value: str | int | float | bool | None | UnsetType = UNSET
 
 
 class OrderLine(Product, kw_only=True):
@@ -82,7 +173,17 @@ class ProductList(Struct):
     list_id: Text = UNSET
     cart_id: Text = UNSET
     category: Text = UNSET
+    filters: list[Choice] | None | UnsetType = UNSET
+    sorts: list[Choice] | None | UnsetType = UNSET
+    currency: Currency | None | UnsetType = UNSET  # ours
     products: list[Product] | UnsetType = UNSET
+
+
+class Delivery(Struct):
+    """Ours: when an order will arrive."""
+
+    status: Text = UNSET
+    expected: Text = UNSET
 
 
 class Order(Struct, kw_only=True):
@@ -100,6 +201,9 @@ class Order(Struct, kw_only=True):
     tax: Money | UnsetType = UNSET
     discount: Money | UnsetType = UNSET
     coupon: Text = UNSET
+    fulfilment_centre: Text = UNSET  # ours, as the next two
+    shipping_address: Address | None | UnsetType = UNSET
+    delivery: Delivery | None | UnsetType = UNSET
 
 
 class OrderPart(Struct, kw_only=True):
@@ -108,6 +212,8 @@ class OrderPart(Struct, kw_only=True):
     order_id: Id
     products: list[Product] | UnsetType = UNSET
     currency: Currency | UnsetType = UNSET
+    checkout_id: Text = UNSET
+    affiliation: Text = UNSET
     total: Money | UnsetType = UNSET
     subtotal: Money | UnsetType = UNSET
     revenue: Money | UnsetType = UNSET
@@ -135,6 +241,7 @@ class Coupon(Struct):
     cart_id: Text = UNSET
     coupon_id: Text = UNSET
     coupon_name: Text = UNSET
+    currency: Currency | None | UnsetType = UNSET  # ours
     discount: Money | UnsetType = UNSET
     reason: Text = UNSET
 
@@ -151,7 +258,7 @@ class Promotion(Struct):
 class Search(Struct, kw_only=True):
     """Products Searched."""
 
-    query: str
+    query: str | dict[str, Raw]
 
 
 class Wishlist(Product, kw_only=True):
@@ -163,7 +270,7 @@ class Wishlist(Product, kw_only=True):
     cart_id: Text = UNSET
 
 
-class Share(Struct):
+class Share(Product, kw_only=True):
     """Product Shared, Cart Shared."""
 
     share_via: Text = UNSET
@@ -200,6 +307,7 @@ class ProductUpdate(Product, kw_only=True):
     product_id: Id
     cost: Money | None | UnsetType = UNSET
     inventory_quantity: Annotated[int, Meta(ge=0)] | None | UnsetType = UNSET
+    fulfilment_centre: Text = UNSET
     reason: Text = UNSET
 
 
@@ -243,15 +351,17 @@ TRACK: dict[str, type[Struct]] = {
 
 def json_schema() -> dict[str, Any]:
     """The contract as JSON Schema 2020-12: the envelope, and each event's properties by name."""
-    shapes = [Envelope, *TRACK.values()]
+    shapes = [Call, Page, Traits, *TRACK.values()]
     schemas, components = msgspec.json.schema_components(dict.fromkeys(shapes), ref_template="#/$defs/{name}")
     by_shape = dict(zip(dict.fromkeys(shapes), schemas, strict=True))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mercato event contract",
         "version": VERSION,
-        **by_shape[Envelope],
+        **by_shape[Call],
         "types": list(TYPES),
+        "page": by_shape[Page],
+        "identify": by_shape[Traits],
         "track": {name: by_shape[shape] for name, shape in TRACK.items()},
         "$defs": components,
     }
