@@ -29,7 +29,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from ingestion.drift import Drift, Found, Names, names, note, strict, unknown
-from mercato.events import TRACK, TYPES, VERSION, WITHOUT_USER, Call, Envelope, Page, Traits
+from mercato.events import TRACK, TYPES, VERSION, WITHOUT_USER, Call, Envelope
+from mercato.shapes import Page, Traits
 
 #: A client's clock may be ahead by this much; more is quarantined as future_clock.
 CLOCK_TOLERANCE = timedelta(hours=24)

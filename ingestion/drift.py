@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import fields
 
-from mercato.events import Currency
+from mercato.shapes import Currency
 
 #: (event, property, JSON type) to records: `("Product Viewed", "properties.products[].colour", "string")`.
 Drift = MutableMapping[tuple[str, str, str], int]

@@ -13,7 +13,8 @@ from mercato.settings import ROOT
 PROMISES = ROOT / "tests/fixtures/contract_promises.json"
 #: Each narrows what is accepted: it may go, and a new or other one is a breach.
 BOUNDS = (
-    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "minItems", "pattern", "format",
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "minItems",
+    "pattern", "format",
 )  # fmt: skip
 
 

@@ -63,7 +63,9 @@ def test_no_mutation_of_a_good_event_crashes_the_decoder(record: bytes, data: st
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(record)))
         end = data.draw(st.integers(start, min(len(record), start + 40)))
-        odd = st.sampled_from([b"\\u0000", b"\\ud800", b"\0", b"1e400", b"9" * 5_000, b"null", b"[", b"{", b"\xff"])
+        odd = st.sampled_from(
+            [b"\\u0000", b"\\ud800", b"\0", b"1e400", b"9" * 5_000, b"null", b"[", b"{", b"\xff"]
+        )
         record = record[:start] + data.draw(odd | st.binary(max_size=8)) + record[end:]
     taken(record)
 
@@ -148,8 +150,14 @@ def test_each_way_to_break_a_promise_is_found_and_no_addition_is_one() -> None:
     cases: dict[str, tuple[str, dict[str, object]]] = {
         "Order Completed.coupon is gone": ("Order", {"coupon": None}),
         "Order Completed.total may no longer be ['number']": ("Order", {"total": {"type": "string"}}),
-        "Order Completed.total has another bound: maximum 5": ("Order", {"total": {"type": "number", "maximum": 5}}),
-        "": ("Order", {"colour": {"type": "string"}, "total": {"anyOf": [{"type": "number"}, {"type": "null"}]}}),
+        "Order Completed.total has another bound: maximum 5": (
+            "Order",
+            {"total": {"type": "number", "maximum": 5}},
+        ),
+        "": (
+            "Order",
+            {"colour": {"type": "string"}, "total": {"anyOf": [{"type": "number"}, {"type": "null"}]}},
+        ),
     }
     for words, (shape, changes) in cases.items():
         now = copy.deepcopy(was)

@@ -72,13 +72,17 @@ def test_a_rejected_record_counts_no_drift_but_a_missing_property_names_its_like
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 
 
-@given(st.dictionaries(NAMES, st.sampled_from(VALUES), max_size=5), st.sampled_from(sorted(TRACK)), st.booleans())
+@given(
+    st.dictionaries(NAMES, st.sampled_from(VALUES), max_size=5), st.sampled_from(sorted(TRACK)), st.booleans()
+)
 def test_exactly_the_names_that_the_contract_lacks_are_found(
     extra: dict[str, tuple[Any, str]], name: str, within: bool
 ) -> None:
     known = names(TRACK[name])
     within = within and "products" in known.nested
-    path, lacks = ("properties.products[].", known.nested["products"].all) if within else ("properties.", known.all)
+    path, lacks = (
+        ("properties.products[].", known.nested["products"].all) if within else ("properties.", known.all)
+    )
     extra = {key: value for key, value in extra.items() if key not in lacks}
     values = {key: value for key, (value, _) in extra.items()}
     body: dict[str, Any] = {"product_id": "p", "order_id": "o", "query": "x", "products": [LINE]}
@@ -88,7 +92,8 @@ def test_exactly_the_names_that_the_contract_lacks_are_found(
     else:
         body |= values
     expected = {
-        (name, f"{path}{key}".replace("\0", "\ufffd")[:MOST_LETTERS], kind) for key, (_, kind) in extra.items()
+        (name, f"{path}{key}".replace("\0", "\ufffd")[:MOST_LETTERS], kind)
+        for key, (_, kind) in extra.items()
     }
     assert drift_of(event(event=name, properties=body)) == dict.fromkeys(expected, 1)
 
