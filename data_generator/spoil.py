@@ -15,7 +15,7 @@ from msgspec.structs import fields
 from mercato.events import TRACK
 
 #: Properties that may be of several types, so that another one isn't wrong.
-_LOOSE = {"position", "rating"}
+_LOOSE = {"position", "rating", "query"}
 _KNOWN = {name: {one.encode_name for one in fields(shape)} for name, shape in TRACK.items()}
 _REQUIRED = {
     name: [one.encode_name for one in fields(shape) if one.required] for name, shape in TRACK.items()
