@@ -300,6 +300,16 @@ def empty(connection: Connection) -> None:
     connection.execute(f"truncate {tables[0]}")
 
 
+def test_a_chunk_is_closed_by_bytes_and_a_record_larger_than_that_is_a_chunk(warehouse):
+    quarantine(warehouse, [raw(event(number)) for number in range(6)])
+    chunks: list[int] = []
+    two = LIMITS.model_copy(update={"batch_bytes": len(raw(event(0))) + 1})
+    for limits, chosen in ((two, Selection(limit=4)), (LIMITS.model_copy(update={"batch_bytes": 1}), ALL)):
+        replay(warehouse, chosen, limits, on_chunk=lambda so_far: chunks.append(so_far.tried))
+    assert chunks == [2, 4, 1, 2]
+    assert counts(warehouse) == (6, 6, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("chosen", "numbers"),
     [
@@ -366,7 +376,8 @@ def test_the_command_replays_from_the_stream_to_the_tested_models(mercato, topic
     assert "nothing was written" in dry.stderr
     assert "nothing was written" not in real.stderr
 
-    assert mercato("transform", "--layer", "staging").returncode == 0  # its tests are those of the ledger
+    built = mercato("transform", "--layer", "staging")  # its tests are those of the ledger
+    assert built.returncode == 0, built.stderr
     assert warehouse.execute("select count(*) from staging.stg_events").fetchone() == (41,)
     assert mercato("verify").returncode == 0
     assert "41 events, 1 in quarantine" in mercato("status", "--json").stdout
