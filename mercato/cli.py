@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "doctor",
     "generate": "generate",
     "consume": "consume",
+    "replay": "replay",
     "transform": "transform",
     "verify": "verify",
     "maintain": "maintain",

@@ -1,4 +1,4 @@
-"""Named queries: `query("name")` is the statement under `-- name: name` in queries.sql."""
+"""Named queries: `query("name")` is the statement under `-- name: name` in a *.sql file of this folder."""
 
 import re
 from functools import cache
@@ -7,9 +7,14 @@ from pathlib import Path
 
 @cache
 def _queries() -> dict[str, str]:
-    text = (Path(__file__).parent / "queries.sql").read_text("utf-8")
-    parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    found: dict[str, str] = {}
+    for path in sorted(Path(__file__).parent.glob("*.sql")):
+        parts = re.split(r"^-- name: (\w+)\n", path.read_text("utf-8"), flags=re.MULTILINE)[1:]
+        for name, statement in zip(parts[::2], parts[1::2], strict=True):
+            if name in found:
+                raise ValueError(f"{path.name} names the query {name} again")
+            found[name] = statement
+    return found
 
 
 def query(name: str) -> str:

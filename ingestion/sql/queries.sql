@@ -115,13 +115,19 @@ union all
 select 'raw.quarantine', count(*) from raw.quarantine where batch_id not in (select batch_id from ops.ledger);
 
 -- name: ledger_sources
-select distinct source from ops.ledger order by source;
+-- But for replays: their records are of the other sources.
+select distinct source from ops.ledger where source <> 'quarantine' order by source;
 
 -- name: ledger_summary
-select coalesce(sum(loaded), 0), coalesce(sum(quarantined), 0), max(loaded_at) from ops.ledger;
+-- What a replay received has left quarantine.
+select
+    coalesce(sum(loaded), 0),
+    coalesce(sum(quarantined), 0) - coalesce(sum(received) filter (where source = 'quarantine'), 0),
+    max(loaded_at)
+from ops.ledger;
 
 -- name: quarantine_by_reason
-select reason, count(*) from raw.quarantine group by reason order by reason;
+select reason, count(*) from raw.quarantine where replay_state = 'waiting' group by reason order by reason;
 
 -- name: marts_behind
 -- Events loaded since the watermark up to which the models were built.
