@@ -24,6 +24,7 @@ COMMANDS = {
     "consume": "consume",
     "transform": "transform",
     "verify": "verify",
+    "chaos": "chaos",
 }
 
 

@@ -1,0 +1,268 @@
+"""Runs a plan of kills against real workers while the shop trades, then lets one worker finish and judges.
+
+Guarantee: all it starts is ended when it returns or raises. The books are drawn between the kills, too: the
+first difference ends the run.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from ingestion.decode import Rejected, decode
+from ingestion.ledger import Balance, add_in_flight, read_books
+from ingestion.sql import query
+from ingestion.stream import Record, Stream, end_offsets
+from mercato.chaos.failpoint import Failpoint
+from mercato.chaos.plan import Kill
+from mercato.chaos.stage import Stage
+from mercato.chaos.verdict import Sent, Verdict, judge
+from mercato.chaos.worker import read_seen, work
+from mercato.kafka_admin import Admin
+from mercato.postgres import connect
+
+#: Kills under way at once, each with a worker of its own that reads all partitions.
+HANDS = 4
+#: Members of the consumer group, beside them.
+MEMBERS = 2
+#: Seconds: a worker that doesn't come to its boundary in this time is killed where it is.
+PATIENCE = 20.0
+#: Seconds without a new record that the last worker may take: then it hangs.
+LONGEST_STILL = 60.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Kills by kind, of which so many missed their boundary, what the workers told, and the verdict."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    missed: int = 0
+    fenced: int = 0
+    waited: int = 0
+    verdict: Verdict | None = None
+
+
+class Conductor:
+    """`on_kill` hears of each kill that is done. `sabotage`: a Python file that breaks each worker."""
+
+    def __init__(self, stage: Stage, on_kill: Callable[[Kill], None], sabotage: Path | None = None) -> None:
+        self._stage = stage
+        self._on_kill = on_kill
+        self._sabotage = sabotage
+        self._outcome = Outcome()
+        self._findings: list[str] = []
+        self._over = threading.Event()
+        self._living: set[ForkServerProcess] = set()
+        self._members: list[ForkServerProcess] = []
+        self._lock = threading.Lock()
+        # Workers are forked from a server that has imported all: one starts in 20 ms instead of a second.
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["mercato.chaos.worker"])
+
+    def run(self, plan: list[Kill]) -> Outcome:
+        """Do all kills, or stop at the first difference in the books; finish; judge."""
+        try:
+            self._members = [self._start(grouped=True) for _ in range(MEMBERS)]
+            self._perform(plan)
+            for member in self._members:
+                self._end(member)
+            self._stage.close_shop()
+            self._drain()
+            self._outcome.verdict = self._judge()
+        finally:
+            self._over.set()
+            for one in list(self._living):
+                one.kill()
+                one.join()
+        told = Counter(what for what, _ in read_seen(self._stage.seen))
+        self._outcome.fenced, self._outcome.waited = told["fenced"], told["waited"]
+        return self._outcome
+
+    def _perform(self, plan: list[Kill]) -> None:
+        left = iter(plan)
+        with ThreadPoolExecutor(HANDS) as hands:
+            under_way: set[Future[Kill]] = set()
+            try:
+                check_at = done = 0
+                while True:
+                    while len(under_way) < HANDS and not self._findings and (kill := next(left, None)):
+                        under_way.add(hands.submit(self._strike, kill))
+                    if not under_way:
+                        return
+                    finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    for one in finished:
+                        kill = one.result()
+                        self._outcome.kills[kill.kind] += 1
+                        self._on_kill(kill)
+                    done += len(finished)
+                    if done >= check_at:
+                        check_at = done + max(5, len(plan) // 20)
+                        self._findings += self._books().differences
+            finally:
+                self._over.set()  # on an error or Ctrl-C, hands let go at once
+
+    def _strike(self, kill: Kill) -> Kill:
+        match kill.kind:
+            case "session":
+                self._stage.end_session(int(kill.seconds * 1_000))
+            case "server":
+                self._stage.kill_server(kill.seconds)
+            case "broker":
+                self._stage.pause_broker(kill.seconds)
+            case "member" | "sleeper":
+                self._strike_member(kill)
+            case _:
+                self._strike_worker(kill)
+        return kill
+
+    def _strike_worker(self, kill: Kill) -> None:
+        stop = kill.kind == "zombie"
+        point = Failpoint(kill.kind, kill.transaction, kill.step, kill.edge)
+        if stop:  # at the beginning of a transaction: a batch is in hand, nothing is locked
+            point = Failpoint("statement", kill.transaction + 1, 1, "before", signal.SIGSTOP)
+        worker = self._start(point=None if kill.kind == "moment" else point)
+        if kill.kind == "moment":
+            self._over.wait(kill.seconds)
+        elif not self._until(lambda: worker.exitcode is not None or (stop and _stopped(worker))):
+            self._outcome.missed += 1
+        if stop and worker.exitcode is None:
+            self._over.wait(kill.seconds)
+            _signal(worker, signal.SIGCONT)
+            self._over.wait(0.5)  # to write, if it could
+        self._end(worker)
+
+    def _strike_member(self, kill: Kill) -> None:
+        with self._member() as member:
+            if kill.kind == "member":
+                self._end(member)
+            else:
+                _signal(member, signal.SIGSTOP)
+                self._over.wait(kill.seconds)
+                _signal(member, signal.SIGCONT)
+
+    @contextmanager
+    def _member(self) -> Iterator[ForkServerProcess]:
+        """A member that is nobody else's meanwhile; one that ended is replaced."""
+        while True:
+            with self._lock:
+                if self._members:
+                    member = self._members.pop(0)
+                    break
+            time.sleep(0.05)
+        try:
+            yield member
+        finally:
+            if member.exitcode is not None and not self._over.is_set():
+                self._end(member)
+                member = self._start(grouped=True)
+            with self._lock:
+                self._members.append(member)
+
+    def _start(
+        self, *, grouped: bool = False, once: bool = False, point: Failpoint | None = None
+    ) -> ForkServerProcess:
+        job = self._stage.job(grouped=grouped, once=once, point=point, sabotage=self._sabotage)
+        with self._lock:
+            worker = self._context.Process(target=work, args=(job,))
+            worker.start()
+            self._living.add(worker)
+        return worker
+
+    def _end(self, worker: ForkServerProcess) -> None:
+        """SIGKILL it, if it lives; one that ended by itself, of no kill of ours, is a finding."""
+        worker.kill()
+        worker.join()
+        with self._lock:
+            if worker not in self._living:
+                return
+            self._living.remove(worker)
+            if worker.exitcode not in (-signal.SIGKILL, 0):
+                self._findings.append(
+                    f"a worker ended by itself with code {worker.exitcode}, see {self._stage.log}"
+                )
+
+    def _until(self, done: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            if self._over.wait(0.02) or time.monotonic() > deadline:
+                return False
+        return True
+
+    def _drain(self) -> None:
+        """Let a worker that nobody strikes load the rest."""
+        worker, before, since = self._start(once=True), -1, time.monotonic()
+        while worker.exitcode is None:
+            received = self._books().received
+            if received > before:
+                before, since = received, time.monotonic()
+            if time.monotonic() - since > LONGEST_STILL:
+                self._findings.append(f"the last worker hangs: no new record in {LONGEST_STILL:.0f} s")
+                break
+            worker.join(1)
+        self._end(worker)
+
+    def _books(self) -> Balance:
+        stage = self._stage
+        with stage.calm, connect(stage.endpoint, autocommit=True) as connection:
+            found = read_books(connection)
+            with Admin(stage.servers) as admin:
+                add_in_flight(found, stage.topic, end_offsets(stage.servers, admin, stage.topic))
+        return found
+
+    def _judge(self) -> Verdict:
+        books = self._books()
+        with connect(self._stage.endpoint, autocommit=True) as connection:
+            stored: dict[str, int] = dict(connection.execute(query("stored_ids")).fetchall())
+        truth = msgspec.json.decode(self._stage.truth.read_bytes())
+        verdict = judge(truth, self._read_topic(), stored, books)
+        verdict.differences += [one for one in self._findings if one not in verdict.differences]
+        return verdict
+
+    def _read_topic(self) -> Sent:
+        """What was sent, read from the start of the topic."""
+        stage, sent = self._stage, Sent()
+        with Admin(stage.servers) as admin:
+            stream = Stream(stage.servers, "chaos-judge", stage.topic.name, admin)
+            try:
+                stream.take_all(lambda numbers: dict.fromkeys(numbers, 0))
+                left = stream.end_offsets()
+                read = dict.fromkeys(left, 0)
+                while any(read[number] < end for number, end in left.items()):
+                    for item in stream.read(1_000, 0.1):
+                        if isinstance(item, Record):
+                            read[item.partition] = item.position + 1
+                            event = decode(
+                                item.value, datetime.now(UTC), stage.settings.ingestion.max_record_bytes
+                            )
+                            if isinstance(event, Rejected):
+                                sent.bad += 1
+                            else:
+                                sent.ids[event.messageId] += 1
+            finally:
+                stream.close()
+        return sent
+
+
+def _stopped(worker: ForkServerProcess) -> bool:
+    try:
+        return bool(psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _signal(worker: ForkServerProcess, number: signal.Signals) -> None:
+    """To a worker that may have ended: its pid is not reused before it was joined."""
+    if worker.exitcode is None and worker.pid:
+        os.kill(worker.pid, number)
