@@ -10,21 +10,19 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import msgspec
 import psutil
 
-from ingestion.decode import Rejected, decode
 from ingestion.ledger import Balance, add_in_flight, read_books
 from ingestion.sql import query
-from ingestion.stream import Record, Stream, end_offsets
+from ingestion.stream import end_offsets
+from mercato.chaos.echo import Echo
 from mercato.chaos.failpoint import Failpoint
 from mercato.chaos.plan import Kill
 from mercato.chaos.stage import Stage
@@ -43,15 +41,15 @@ PATIENCE = 20.0
 LONGEST_STILL = 60.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """Kills by kind, of which so many missed their boundary, what the workers told, and the verdict."""
+    """Kills done, by kind; how many missed their boundary; how often workers were fenced, or waited."""
 
-    kills: Counter[str] = field(default_factory=Counter)
-    missed: int = 0
-    fenced: int = 0
-    waited: int = 0
-    verdict: Verdict | None = None
+    verdict: Verdict
+    kills: Counter[str]
+    missed: int
+    fenced: int
+    waited: int
 
 
 class Conductor:
@@ -61,7 +59,8 @@ class Conductor:
         self._stage = stage
         self._on_kill = on_kill
         self._sabotage = sabotage
-        self._outcome = Outcome()
+        self._kills: Counter[str] = Counter()
+        self._missed = 0
         self._findings: list[str] = []
         self._over = threading.Event()
         self._living: set[ForkServerProcess] = set()
@@ -73,29 +72,31 @@ class Conductor:
 
     def run(self, plan: list[Kill]) -> Outcome:
         """Do all kills, or stop at the first difference in the books; finish; judge."""
+        echo = Echo(self._stage.settings, self._stage.servers)
         try:
             self._members = [self._start(grouped=True) for _ in range(MEMBERS)]
             self._perform(plan)
             for member in self._members:
                 self._end(member)
             self._stage.close_shop()
+            echo.finish()
             self._drain()
-            self._outcome.verdict = self._judge()
+            verdict = self._judge(echo.sent)
         finally:
+            echo.close()
             self._over.set()
             for one in list(self._living):
                 one.kill()
                 one.join()
         told = Counter(what for what, _ in read_seen(self._stage.seen))
-        self._outcome.fenced, self._outcome.waited = told["fenced"], told["waited"]
-        return self._outcome
+        return Outcome(verdict, self._kills, self._missed, told["fenced"], told["waited"])
 
     def _perform(self, plan: list[Kill]) -> None:
-        left = iter(plan)
+        left, apart = iter(plan), max(10, len(plan) // 20)  # kills between two draws of the books
         with ThreadPoolExecutor(HANDS) as hands:
             under_way: set[Future[Kill]] = set()
             try:
-                check_at = done = 0
+                done, check_at = 0, apart
                 while True:
                     while len(under_way) < HANDS and not self._findings and (kill := next(left, None)):
                         under_way.add(hands.submit(self._strike, kill))
@@ -104,11 +105,11 @@ class Conductor:
                     finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                     for one in finished:
                         kill = one.result()
-                        self._outcome.kills[kill.kind] += 1
+                        self._kills[kill.kind] += 1
                         self._on_kill(kill)
                     done += len(finished)
                     if done >= check_at:
-                        check_at = done + max(5, len(plan) // 20)
+                        check_at = done + apart
                         self._findings += self._books().differences
             finally:
                 self._over.set()  # on an error or Ctrl-C, hands let go at once
@@ -130,13 +131,14 @@ class Conductor:
     def _strike_worker(self, kill: Kill) -> None:
         stop = kill.kind == "zombie"
         point = Failpoint(kill.kind, kill.transaction, kill.step, kill.edge)
-        if stop:  # at the beginning of a transaction: a batch is in hand, nothing is locked
-            point = Failpoint("statement", kill.transaction + 1, 1, "before", signal.SIGSTOP)
+        if stop:  # a batch in hand and nothing locked, or in mid transaction: then the others wait for it
+            step = 1 if kill.edge == "before" else kill.step
+            point = Failpoint("statement", kill.transaction + 1, step, kill.edge, signal.SIGSTOP)
         worker = self._start(point=None if kill.kind == "moment" else point)
         if kill.kind == "moment":
             self._over.wait(kill.seconds)
         elif not self._until(lambda: worker.exitcode is not None or (stop and _stopped(worker))):
-            self._outcome.missed += 1
+            self._missed += 1
         if stop and worker.exitcode is None:
             self._over.wait(kill.seconds)
             _signal(worker, signal.SIGCONT)
@@ -144,31 +146,27 @@ class Conductor:
         self._end(worker)
 
     def _strike_member(self, kill: Kill) -> None:
-        with self._member() as member:
-            if kill.kind == "member":
-                self._end(member)
-            else:
-                _signal(member, signal.SIGSTOP)
-                self._over.wait(kill.seconds)
-                _signal(member, signal.SIGCONT)
+        member = self._take_member()
+        if member is None:
+            return
+        if kill.kind == "sleeper":
+            _signal(member, signal.SIGSTOP)
+            self._over.wait(kill.seconds)
+            _signal(member, signal.SIGCONT)
+        if kill.kind == "member" or member.exitcode is not None:
+            self._end(member)
+            member = self._start(grouped=True)
+        with self._lock:
+            self._members.append(member)
 
-    @contextmanager
-    def _member(self) -> Iterator[ForkServerProcess]:
-        """A member that is nobody else's meanwhile; one that ended is replaced."""
-        while True:
+    def _take_member(self) -> ForkServerProcess | None:
+        """A member that is nobody else's meanwhile; None when all is over."""
+        while not self._over.is_set():
             with self._lock:
                 if self._members:
-                    member = self._members.pop(0)
-                    break
+                    return self._members.pop(0)
             time.sleep(0.05)
-        try:
-            yield member
-        finally:
-            if member.exitcode is not None and not self._over.is_set():
-                self._end(member)
-                member = self._start(grouped=True)
-            with self._lock:
-                self._members.append(member)
+        return None
 
     def _start(
         self, *, grouped: bool = False, once: bool = False, point: Failpoint | None = None
@@ -221,38 +219,14 @@ class Conductor:
                 add_in_flight(found, stage.topic, end_offsets(stage.servers, admin, stage.topic))
         return found
 
-    def _judge(self) -> Verdict:
+    def _judge(self, sent: Sent) -> Verdict:
         books = self._books()
         with connect(self._stage.endpoint, autocommit=True) as connection:
             stored: dict[str, int] = dict(connection.execute(query("stored_ids")).fetchall())
         truth = msgspec.json.decode(self._stage.truth.read_bytes())
-        verdict = judge(truth, self._read_topic(), stored, books)
-        verdict.differences += [one for one in self._findings if one not in verdict.differences]
+        verdict = judge(truth, sent, stored, books)
+        verdict.differences = list(dict.fromkeys([*self._findings, *verdict.differences]))
         return verdict
-
-    def _read_topic(self) -> Sent:
-        """What was sent, read from the start of the topic."""
-        stage, sent = self._stage, Sent()
-        with Admin(stage.servers) as admin:
-            stream = Stream(stage.servers, "chaos-judge", stage.topic.name, admin)
-            try:
-                stream.take_all(lambda numbers: dict.fromkeys(numbers, 0))
-                left = stream.end_offsets()
-                read = dict.fromkeys(left, 0)
-                while any(read[number] < end for number, end in left.items()):
-                    for item in stream.read(1_000, 0.1):
-                        if isinstance(item, Record):
-                            read[item.partition] = item.position + 1
-                            event = decode(
-                                item.value, datetime.now(UTC), stage.settings.ingestion.max_record_bytes
-                            )
-                            if isinstance(event, Rejected):
-                                sent.bad += 1
-                            else:
-                                sent.ids[event.messageId] += 1
-            finally:
-                stream.close()
-        return sent
 
 
 def _stopped(worker: ForkServerProcess) -> bool:

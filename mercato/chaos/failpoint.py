@@ -14,6 +14,9 @@ from typing import Any
 
 from mercato.postgres import Connection
 
+#: So many transactions may be too short for a step; the one after them is struck at its COMMIT.
+SHORT = 3
+
 _ANSWER = 1  # what a generator of the driver yields to wait for bytes to read: all was sent
 
 
@@ -22,7 +25,7 @@ class Failpoint:
     """Where to strike, and with which signal: SIGKILL, or SIGSTOP to be woken by somebody else.
 
     `kind`: statement, commit or copy. `transaction`: not before this one. `step`: the round trip in it (in its
-    COPY); where it has fewer, the COMMIT. `edge`: before, sent or after.
+    COPY), in the first transaction that has so many. `edge`: before, sent or after.
     """
 
     kind: str
@@ -82,7 +85,9 @@ class Striking(Connection[Any]):
             return False
         if point.kind == "copy":
             return mine.copied > 0 and (mine.copied >= point.step or self._state() != "ACTIVE")
-        return committing or (point.kind == "statement" and mine.steps >= point.step)
+        if point.kind == "commit" or mine.transactions > point.transaction + SHORT:
+            return committing
+        return mine.steps >= point.step
 
     def _sending(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         """The same generator, struck at the moment when all is sent and nothing is answered."""

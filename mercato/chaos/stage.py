@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -59,7 +58,7 @@ class Stage:
             self.home / name for name in ("truth.json", "seen.ndjson", "workers.log")
         )
         self._shop_words = ["--seed", str(seed), "--rate", str(rate), *SHOP, "--truth", str(self.truth)]
-        self._shop: subprocess.Popen[bytes] | None = None
+        self._shop = self.home / "shop.pid"
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> "Stage":
@@ -142,26 +141,23 @@ class Stage:
             "KAFKA__TOPIC": self.settings.kafka.topic,
             "KAFKA__PARTITIONS": str(PARTITIONS),
         }
-        with (self.home / "shop.log").open("wb") as log:
-            self._shop = subprocess.Popen(
-                [sys.executable, "-m", "mercato.cli", "generate", *self._shop_words],
-                env=ours | {f"{PREFIX}{name}": value for name, value in theirs.items()},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+        process.spawn(
+            [sys.executable, "-m", "mercato.cli", "generate", *self._shop_words],
+            log=self.home / "shop.log",
+            pid_file=self._shop,
+            env=ours | {f"{PREFIX}{name}": value for name, value in theirs.items()},
+        )
 
     def _end_shop(self) -> None:
-        if self._shop is None:
-            return
-        self._shop.terminate()
-        try:
-            self._shop.wait(60)
-        except subprocess.TimeoutExpired:
-            self._shop.kill()
-            self._shop.wait()
+        if found := process.alive(process.read_number(self._shop), str(self.truth)):
+            process.stop(found, patience=60)
 
     def _clear(self) -> None:
         """Stop what a killed run left running, and delete its files."""
         with process.exclusive(self.home):
+            if broker.running(self.settings):
+                with self._woken():  # it may have been left stopped
+                    self._end_shop()
             self._stop_services()
         self.delete()
 

@@ -15,10 +15,11 @@ MOST_NAMED = 3
 
 @dataclass(slots=True)
 class Sent:
-    """What the topic holds, read from its start: good ids with how often each was sent, and bad records."""
+    """What the topic holds: good ids with how often each was sent, bad records, and repeats the shop doesn't know."""
 
     ids: Counter[str] = field(default_factory=Counter)
     bad: int = 0
+    echoed: int = 0
 
     def counts(self) -> dict[str, int]:
         """Records, as the truth names them."""
@@ -56,17 +57,19 @@ def judge(truth: dict[str, Any], sent: Sent, stored: dict[str, int], books: Bala
         if names:
             some = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
             differences.append(f"raw.events: {len(names):,} ids {what}: {some}")
-    for name, want in sent.counts().items():
-        for who, have in (("the shop's truth", truth[name]), ("the ledger", getattr(books, name))):
+    counts = sent.counts()
+    for name, want in counts.items():
+        told = truth[name] + (sent.echoed if name in ("sent", "duplicate") else 0)
+        for who, have in (("the truth", told), ("the ledger", getattr(books, name))):
             if have != want:
                 differences.append(f"{name}: the stream holds {want:,}, {who} says {have:,}")
     rows = sum(stored.values())
-    residual = truth["sent"] - books.loaded - books.duplicate - books.quarantined - books.in_flight
+    residual = counts["sent"] - books.loaded - books.duplicate - books.quarantined - books.in_flight
     if residual:
         differences.append(f"residual: {residual:,} records sent are in no book (or, below 0, in two)")
     if books.in_flight:
         differences.append(f"in flight: {books.in_flight:,} records, though all should be loaded")
     return Verdict(
-        truth["sent"], rows, books.duplicate, books.quarantined, books.in_flight,
+        counts["sent"], rows, books.duplicate, books.quarantined, books.in_flight,
         len(lost), rows - len(stored), residual, differences,
     )  # fmt: skip
