@@ -4,6 +4,7 @@ Guarantee: all it starts is ended when it returns or raises. The books are drawn
 first difference ends the run.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -137,11 +138,11 @@ class Conductor:
         worker = self._start(point=None if kill.kind == "moment" else point)
         if kill.kind == "moment":
             self._over.wait(kill.seconds)
-        elif not self._until(lambda: worker.exitcode is not None or (stop and _stopped(worker))):
+        elif not self._until(lambda: self._ended(worker) or (stop and _stopped(worker))):
             self._missed += 1
-        if stop and worker.exitcode is None:
+        if stop and not self._ended(worker):
             self._over.wait(kill.seconds)
-            _signal(worker, signal.SIGCONT)
+            self._signal(worker, signal.SIGCONT)
             self._over.wait(0.5)  # to write, if it could
         self._end(worker)
 
@@ -150,10 +151,10 @@ class Conductor:
         if member is None:
             return
         if kill.kind == "sleeper":
-            _signal(member, signal.SIGSTOP)
+            self._signal(member, signal.SIGSTOP)
             self._over.wait(kill.seconds)
-            _signal(member, signal.SIGCONT)
-        if kill.kind == "member" or member.exitcode is not None:
+            self._signal(member, signal.SIGCONT)
+        if kill.kind == "member" or self._ended(member):
             self._end(member)
             member = self._start(grouped=True)
         with self._lock:
@@ -180,9 +181,9 @@ class Conductor:
 
     def _end(self, worker: ForkServerProcess) -> None:
         """SIGKILL it, if it lives; one that ended by itself, of no kill of ours, is a finding."""
-        worker.kill()
-        worker.join()
         with self._lock:
+            worker.kill()
+            worker.join()
             if worker not in self._living:
                 return
             self._living.remove(worker)
@@ -190,6 +191,18 @@ class Conductor:
                 self._findings.append(
                     f"a worker ended by itself with code {worker.exitcode}, see {self._stage.log}"
                 )
+
+    def _ended(self, worker: ForkServerProcess) -> bool:
+        """Asked under the lock: a start in another thread asks every process, too, and the answer comes once."""
+        with self._lock:
+            return worker.exitcode is not None
+
+    def _signal(self, worker: ForkServerProcess, number: signal.Signals) -> None:
+        """To a worker that may have ended: its pid is not reused before it was asked."""
+        with self._lock:
+            if worker.exitcode is None and worker.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, number)
 
     def _until(self, done: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + PATIENCE
@@ -201,14 +214,14 @@ class Conductor:
     def _drain(self) -> None:
         """Let a worker that nobody strikes load the rest."""
         worker, before, since = self._start(once=True), -1, time.monotonic()
-        while worker.exitcode is None:
+        while not self._ended(worker):
             received = self._books().received
             if received > before:
                 before, since = received, time.monotonic()
             if time.monotonic() - since > LONGEST_STILL:
                 self._findings.append(f"the last worker hangs: no new record in {LONGEST_STILL:.0f} s")
                 break
-            worker.join(1)
+            time.sleep(0.5)
         self._end(worker)
 
     def _books(self) -> Balance:
@@ -234,9 +247,3 @@ def _stopped(worker: ForkServerProcess) -> bool:
         return bool(psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED)
     except psutil.NoSuchProcess:
         return False
-
-
-def _signal(worker: ForkServerProcess, number: signal.Signals) -> None:
-    """To a worker that may have ended: its pid is not reused before it was joined."""
-    if worker.exitcode is None and worker.pid:
-        os.kill(worker.pid, number)
