@@ -15,7 +15,7 @@ from mercato.chaos.verdict import Sent
 from mercato.kafka_admin import Admin
 from mercato.settings import Settings
 
-#: Of so many good records one is sent again.
+#: Of so many good events one is sent again, once.
 EVERY = 40
 
 
@@ -56,15 +56,15 @@ class Echo:
     def _echo(self) -> None:
         try:
             while not self._over.is_set():
-                again = [one for number, one in enumerate(self._hear()) if number % EVERY == 0]
+                again = self._hear()
                 self._sink.send(again)
                 self.sent.echoed += len(again)
         except Exception as error:
             self._error = error
 
     def _hear(self) -> list[Sending]:
-        """Count what has come; returns the good records, each with a key of its own."""
-        good = []
+        """Count what has come; returns what to send again, each with a key of its own. No echo of an echo."""
+        again = []
         for item in self._stream.read(1_000, 0.1):
             if not isinstance(item, Record):
                 continue
@@ -74,6 +74,7 @@ class Echo:
                 self.sent.bad += 1
                 continue
             self.sent.ids[event.messageId] += 1
-            key = f"{item.partition}/{item.position}"
-            good.append(Sending(0, event.messageId, key, item.value, "duplicate", 0, None, None, "", ""))
-        return good
+            if self.sent.ids[event.messageId] == 1 and len(self.sent.ids) % EVERY == 0:
+                key = f"{item.partition}/{item.position}"
+                again.append(Sending(0, event.messageId, key, item.value, "duplicate", 0, None, None, "", ""))
+        return again
