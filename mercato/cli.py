@@ -26,6 +26,7 @@ COMMANDS = {
     "transform": "transform",
     "verify": "verify",
     "maintain": "maintain",
+    "chaos": "chaos",
 }
 
 

@@ -198,3 +198,16 @@ left join marts.fct_order_lines as l using (order_id)
 group by o.order_id, o.gross_revenue_minor, o.currency
 having o.gross_revenue_minor <> coalesce(sum(l.gross_minor), 0)
 order by 1, 2;
+
+-- name: stored_ids
+-- Each messageId with the number of its rows.
+select message_id, count(*) from raw.events group by message_id;
+
+-- name: terminate_session
+-- One of the consumers' sessions in this database, chosen by a number.
+with sessions as (
+    select pid, row_number() over (order by pid) - 1 as place, count(*) over () as number
+    from pg_stat_activity
+    where datname = current_database() and application_name = 'mercato consume'
+)
+select pg_terminate_backend(pid) from sessions where place = %(number)s %% number;
