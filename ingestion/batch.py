@@ -72,6 +72,8 @@ class Batch:
     ranges: dict[int, Range] = field(default_factory=dict)
     accepted: list[Accepted] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    #: Unknown properties of accepted records, counted.
+    drift: dict[tuple[str, str, str], int] = field(default_factory=dict)
     size: int = 0  # bytes
 
     def extend(self, records: Iterable[Record], now: datetime) -> None:
@@ -105,7 +107,7 @@ class Batch:
         span.received += 1
         span.size += size
         self.size += size
-        event = decode(raw, now, self.max_record_bytes)
+        event = decode(raw, now, self.max_record_bytes, self.drift)
         if isinstance(event, Rejected):
             span.quarantined += 1
             self.rejects.append(Reject(partition, position, raw, event))

@@ -3,10 +3,10 @@
 1. Move every position the batch touches from where the batch began to where it ends. If one is elsewhere,
    another worker was here: roll back, nothing is written (`Fenced`).
 2. Claim the events' ids: those that were never there before are new, the others are duplicates.
-3. Copy the new events. If the server refuses a value, undo 2 and 3, find the records it refuses, take them
-   out as rejects, and do both again.
+3. Copy the new events. If the server refuses some, they are found by halves; undo 2 and 3, take them out as
+   rejects, and do both again.
 4. Insert the rejected records with their bytes and reasons.
-5. Insert a ledger row for each partition; the table refuses one that doesn't balance.
+5. Insert a ledger row for each partition; the table refuses one that doesn't balance. Count delays and drift.
 6. Commit. A crash anywhere before leaves nothing; the batch is read again from the old positions.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ingestion import delays
+from ingestion import delays, drift
 from ingestion.batch import Accepted, Batch, Reject
 from ingestion.sql import query
 from mercato.errors import Fenced
@@ -73,12 +73,7 @@ def _write(connection: Connection, batch: Batch) -> Written:
         _move_positions(connection, batch, source)
         row = connection.execute(query("next_batch")).fetchone()
         batch_id = row[0] if row else 0
-        try:
-            with connection.transaction():
-                loaded = _insert_events(connection, batch, batch_id)
-        except BadInput:
-            batch.reject(dict(_refused(connection, batch.accepted)))
-            loaded = _insert_events(connection, batch, batch_id)
+        loaded = _insert_events(connection, batch, batch_id)
         keys = {**source, "batch_id": batch_id}
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -88,6 +83,9 @@ def _write(connection: Connection, batch: Batch) -> Written:
                 query("insert_ledger"), [_booked(batch, part, loaded) | keys for part in batch.ranges]
             )
             cursor.executemany(query("count_delays"), _delays(batch))
+        if batch.drift:
+            found = {"source": batch.source, "partition": min(batch.ranges), **drift.parameters(batch.drift)}
+            connection.execute(query("record_drift"), found)
     new = loaded.total()
     return Written(batch.records, new, len(batch.accepted) - new, len(batch.rejects))
 
@@ -107,43 +105,61 @@ def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]
         raise Fenced(f"{batch.source} partitions {sorted(batch.ranges)}")
 
 
+class _RefusedError(Exception):
+    """Undoes the claims of a batch that holds records which the server refuses."""
+
+    def __init__(self, records: dict[Accepted, str]) -> None:
+        self.records = records
+
+
 def _insert_events(connection: Connection, batch: Batch, batch_id: int) -> Counter[int]:
-    """Insert the events whose id is new; returns how many those are by partition."""
-    loaded: Counter[int] = Counter()
-    if not batch.accepted:
-        return loaded
+    """Insert the events whose id is new; returns how many those are by partition. Refused ones become rejects."""
+    while batch.accepted:
+        try:
+            with connection.transaction():
+                new = _claim(connection, batch, batch_id)
+                refused = dict(_copy_by_halves(connection, new, batch_id))
+                if refused:
+                    raise _RefusedError(refused)
+            return Counter(one.partition for one in new)
+        except _RefusedError as error:
+            # Their ids are free again: of two records with one id the later may be good where the first isn't.
+            batch.reject(error.records)
+    return Counter()
+
+
+def _claim(connection: Connection, batch: Batch, batch_id: int) -> list[Accepted]:
+    """The events whose id was new; of two with one id the earlier."""
     keys = {"ids": [one.message_id for one in batch.accepted], "batch_id": batch_id}
     row = connection.execute(query("claim_ids"), keys, binary=True).fetchone()
     claimed = set(row[0] or () if row else ())
     new = []
     for one in batch.accepted:
         if one.message_id in claimed:
-            claimed.remove(one.message_id)  # of two in a batch the earlier one wins
+            claimed.remove(one.message_id)
             new.append(one)
-            loaded[one.partition] += 1
-    if new:
-        _copy(connection, new, batch_id)
-    return loaded
+    return new
 
 
-def _copy(connection: Connection, events: list[Accepted], batch_id: int) -> None:
+def _copy_by_halves(
+    connection: Connection, events: list[Accepted], batch_id: int
+) -> Iterator[tuple[Accepted, str]]:
+    """Copy the events; where the server refuses some, halve until each is found, with its words."""
     end = b"\t%d\n" % batch_id
-    with connection.cursor() as cursor, cursor.copy(query("copy_events")) as copy:
-        copy.write(end.join([one.line for one in events]) + end)
-
-
-def _refused(connection: Connection, events: list[Accepted]) -> Iterator[tuple[Accepted, str]]:
-    """The records that the server refuses to store, and its words, found by halves; nothing is stored."""
     try:
-        with connection.transaction(force_rollback=True):
-            _copy(connection, events, 0)
+        with (
+            connection.transaction(),
+            connection.cursor() as cursor,
+            cursor.copy(query("copy_events")) as copy,
+        ):
+            copy.write(end.join([*(one.line for one in events), b""]))
     except BadInput as error:
         if len(events) == 1:
             yield events[0], str(error).splitlines()[0]
             return
         middle = len(events) // 2
-        yield from _refused(connection, events[:middle])
-        yield from _refused(connection, events[middle:])
+        yield from _copy_by_halves(connection, events[:middle], batch_id)
+        yield from _copy_by_halves(connection, events[middle:], batch_id)
 
 
 def _quarantined(reject: Reject) -> dict[str, object]:

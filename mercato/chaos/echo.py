@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from data_generator.facts import Record as Sending
 from data_generator.publish import KafkaSink
 from ingestion.decode import Rejected, decode
-from ingestion.stream import Record, Stream
+from ingestion.stream import Stream
 from mercato.chaos.verdict import Sent
 from mercato.kafka_admin import Admin
 from mercato.settings import Settings
@@ -65,9 +65,7 @@ class Echo:
     def _hear(self) -> list[Sending]:
         """Count what has come; returns what to send again, each with a key of its own. No echo of an echo."""
         again = []
-        for item in self._stream.read(1_000, 0.1):
-            if not isinstance(item, Record):
-                continue
+        for item in self._stream.read(1_000, 0.1).records:
             self._read[item.partition] = item.position + 1
             event = decode(item.value, datetime.now(UTC), self._limit)
             if isinstance(event, Rejected):

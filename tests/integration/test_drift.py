@@ -10,7 +10,7 @@ from ingestion.warehouse import positions, write_batch
 from mercato.postgres import Connection, connect
 from mercato.services import endpoints
 from mercato.settings import ROOT, Settings
-from tests.events import NOW
+from tests.events import NOW, event, raw
 
 CASES = [json.loads(line) for line in (ROOT / "tests/fixtures/bad_events.ndjson").read_text().splitlines()]
 RECORD_DRIFT = (ROOT / "ingestion/sql/drift.sql").read_text()
@@ -23,7 +23,8 @@ def record(connection: Connection, drift: Drift, partition: int = 0) -> None:
 def test_each_odd_record_has_its_named_fate_in_the_warehouse(warehouse: Connection) -> None:
     batch = Batch("s", "uid", positions(warehouse, "s", "uid", [0]), 1_000_000)
     for number, case in enumerate(CASES):
-        batch.add(0, number, case["record"].encode("latin-1"), NOW)
+        # An id of its own: a record whose id is stored is a duplicate, whatever is wrong with it.
+        batch.add(0, number, case["record"].replace('"m1"', f'"m{number}"').encode("latin-1"), NOW)
     # Beyond what numeric can hold, and no line of a file is that long.
     batch.add(0, len(CASES), CASES[-1]["record"].replace("1e-20000", "9" * 131_073).encode(), NOW)
     write_batch(warehouse, batch)
@@ -70,3 +71,14 @@ def test_batches_that_name_the_same_drift_in_any_order_do_not_dead_lock(
     assert warehouse.execute("select count(*), min(records), max(records) from ops.schema_drift").fetchone() == (
         300, 90, 90,
     )  # fmt: skip
+
+
+def test_what_a_sender_adds_is_loaded_and_recorded_with_its_batch(warehouse: Connection) -> None:
+    more = {**event()["properties"], "colour": "red"}
+    records = [event(), *[event(properties=more) for _ in range(3)], event(properties={**more, "price": "x"})]
+    batch = Batch("s", "uid", positions(warehouse, "s", "uid", [0]), 1_000_000)
+    for number, one in enumerate(records):
+        batch.add(0, number, raw(one), NOW)
+    assert write_batch(warehouse, batch).loaded == 4
+    found = warehouse.execute("select event, property, type, records from ops.schema_drift").fetchall()
+    assert found == [("Product Viewed", "properties.colour", "string", 3)]

@@ -11,7 +11,7 @@ begin
         -- on conflict and returning read the id, nothing else is read
         grant insert, select (message_id) on raw.message_ids to mercato_loader;
         grant insert on raw.events, raw.quarantine, ops.ledger to mercato_loader;
-        grant select, insert, update on ops.positions, ops.delays to mercato_loader;
+        grant select, insert, update on ops.positions, ops.delays, ops.schema_drift_by_partition to mercato_loader;
         grant execute on function ops.add_counts to mercato_loader;
         grant usage on sequence ops.batch_id_seq to mercato_loader;
     end if;
