@@ -45,7 +45,7 @@ def taken(record: bytes | None) -> str | None:
     """The fate of a record that goes the whole way to the line that Postgres gets."""
     batch = Batch("s", "uid", {0: 0}, 1_000_000)
     batch.add(0, 0, record, NOW)
-    assert len(batch.lines) + len(batch.rejects) == 1
+    assert len(batch.accepted) + len(batch.rejects) == 1
     assert all(line.count(b"\n") == 1 and line.count(b"\t") == 13 for line in batch.lines)
     return batch.rejects[0].why.reason if batch.rejects else None
 
