@@ -2,7 +2,7 @@
 
 Its jars are Maven's, as infrastructure/kafka/pom.xml pins them, fetched once a checkout; each is the one whose
 SHA-256 is committed, or it does not run. 3 to 4 s to start, about 300 MB of memory, its log kept over kill -9.
-`.venv/bin/python tests/apache_kafka.py` writes jars.sha256 anew, after a change of version in the pom.
+After a change of version, `.venv/bin/python tests/apache_kafka.py [FOLDER of pom.xml]` writes its jars.sha256 anew.
 """
 
 import fcntl
@@ -19,7 +19,12 @@ from mercato.settings import ROOT
 
 INFRASTRUCTURE = ROOT / "infrastructure" / "kafka"
 CLUSTER = "mercato-tests-kafka-00"  # 22 characters of base64, as Kafka wants it
-JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+JAVA = [
+    "java",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+]
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -99,31 +104,30 @@ class Broker:
         return process.alive(process.read_number(self.home / "pid"), str(self.home))
 
 
-def jars() -> Path:
-    """The folder of the broker's jars, each the pinned one.
+def jars(pinned: Path = INFRASTRUCTURE) -> Path:
+    """A folder of the jars that `pinned`'s pom.xml names, each the one that its jars.sha256 names.
 
     Raises:
         NotHere: Java 17 or Maven is missing, or Maven can't get them.
+        RuntimeError: a jar is another one.
     """
-    pinned = (INFRASTRUCTURE / "jars.sha256").read_text("utf-8")
-    folder = ROOT / ".mercato" / f"kafka-jars-{hashlib.sha256(pinned.encode()).hexdigest()[:12]}"
+    wanted = (pinned / "jars.sha256").read_text("utf-8")
+    folder = ROOT / ".mercato" / "jars" / hashlib.sha256(wanted.encode()).hexdigest()[:12]
     _java_17()
-    folder.parent.mkdir(exist_ok=True)
-    with (folder.parent / "kafka-jars.lock").open("w") as lock:  # two test runs at once fetch once
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:  # two test runs at once fetch once
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             draft = folder.with_suffix(".new")
-            fetch(INFRASTRUCTURE / "pom.xml", draft)
-            if (found := sums(draft)) != pinned:
-                odd = {line.split()[1] for line in {*found.splitlines()} ^ {*pinned.splitlines()}}
-                raise RuntimeError(
-                    f"not the jars that {INFRASTRUCTURE / 'jars.sha256'} names: {', '.join(sorted(odd))}"
-                )
+            _fetch(pinned / "pom.xml", draft)
+            if (found := _sums(draft)) != wanted:
+                odd = {line.split()[1] for line in {*found.splitlines()} ^ {*wanted.splitlines()}}
+                raise RuntimeError(f"not the jars of {pinned / 'jars.sha256'}: {', '.join(sorted(odd))}")
             draft.rename(folder)
     return folder
 
 
-def fetch(pom: Path, folder: Path) -> None:
+def _fetch(pom: Path, folder: Path) -> None:
     """Let Maven copy what a pom needs at run time into the folder, its own checksums enforced (-C)."""
     maven = shutil.which("mvn")
     if maven is None:
@@ -139,7 +143,7 @@ def fetch(pom: Path, folder: Path) -> None:
         raise NotHere(f"Maven can't get the jars of {pom}: {wrong[0] if wrong else done.stderr.strip()}")
 
 
-def sums(folder: Path) -> str:
+def _sums(folder: Path) -> str:
     """SHA-256 and name of each jar, a line each, as `sha256sum` writes them."""
     return "".join(
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
@@ -159,8 +163,8 @@ def _java_17() -> None:
 
 
 if __name__ == "__main__":
-    made = ROOT / ".mercato" / "kafka-jars.new"
-    fetch(INFRASTRUCTURE / "pom.xml", made)
-    (INFRASTRUCTURE / "jars.sha256").write_text(sums(made), encoding="utf-8")
-    shutil.rmtree(made)
-    print(f"{INFRASTRUCTURE / 'jars.sha256'}", file=sys.stderr)
+    for place in [Path(word) for word in sys.argv[1:]] or [INFRASTRUCTURE]:
+        made = ROOT / ".mercato" / "jars.new"
+        _fetch(place / "pom.xml", made)
+        (place / "jars.sha256").write_text(_sums(made), encoding="utf-8")
+        shutil.rmtree(made)
