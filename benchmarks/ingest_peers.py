@@ -243,7 +243,7 @@ def connect(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
     peak = rows = 0
     with driver.connect(endpoint, autocommit=True) as connection:
         while rows < topic.good and time.monotonic() < last + 60 and child.poll() is None:
-            time.sleep(0.2)
+            time.sleep(0.5)
             peak = max(peak, child.memory_info().rss)
             there = connection.execute("select to_regclass('public.events')").fetchone()
             row = (
@@ -258,7 +258,7 @@ def connect(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
     if not rows:
         raise SystemExit(f"Kafka Connect stored nothing: read {log}")
     return result(
-        endpoint, topic, last - began, peak / 2**20, "public.events", '"messageId"', "dead letter topic"
+        endpoint, topic, last - began, peak / 2**20, "public.events", "messageid", "dead letter topic"
     )
 
 

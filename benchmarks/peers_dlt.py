@@ -26,7 +26,7 @@ TIMES: Any = {name: {"data_type": "timestamp"} for name in ("timestamp", "sentAt
     columns={"messageId": {"data_type": "text"}, **JSON, **TIMES},
     max_table_nesting=0,
 )
-def records(servers: str, topic: str) -> Iterator[list[Any]]:
+def records(servers: str, topic: str) -> Iterator[Any]:
     """Every record between the stored offsets and the topic's end, 3,000 at a time."""
     offsets = dlt.current.resource_state().setdefault("offsets", {})
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "dlt", "auto.offset.reset": "earliest"})
@@ -38,7 +38,8 @@ def records(servers: str, topic: str) -> Iterator[list[Any]]:
     consumer.assign(starts)
     left = sum(ends[start.partition] - start.offset for start in starts)
     while left > 0:
-        batch: list[Any] = []
+        good: list[Any] = []
+        bad: list[Any] = []
         for message in consumer.consume(3_000, timeout=3):
             offsets[str(message.partition())] = message.offset() + 1
             left -= 1
@@ -46,11 +47,13 @@ def records(servers: str, topic: str) -> Iterator[list[Any]]:
                 event = orjson.loads(message.value())
                 event["messageId"]
             except (ValueError, KeyError, TypeError):
-                where = {"partition": message.partition(), "position": message.offset()}
-                batch.append(dlt.mark.with_table_name({**where, "raw": message.value()}, "bad"))
+                at = {"partition": message.partition(), "position": message.offset()}
+                bad.append({**at, "raw": message.value().hex()})
             else:
-                batch.append(event)
-        yield batch
+                good.append(event)
+        yield good
+        if bad:
+            yield dlt.mark.with_table_name(bad, "bad")
     consumer.close()
 
 
