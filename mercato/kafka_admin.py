@@ -77,9 +77,13 @@ class Admin:
             raise MercatoError(
                 f"topic {name} can't be created: {error}", "create it on the broker by hand"
             ) from None
-        if found := self.topic(name):
-            return found
-        raise MercatoError(f"topic {name} was created but the broker doesn't show it", "try again")
+        deadline = time.monotonic() + 30
+        while True:  # Apache Kafka answers before every broker knows of it
+            if found := self.topic(name):
+                return found
+            if time.monotonic() > deadline:
+                raise MercatoError(f"topic {name} was created 30 s ago, the broker doesn't show it", "try again")
+            time.sleep(0.1)
 
     def delete_topic(self, name: str) -> None:
         """Delete the topic with its records, if there is one, and wait until it is gone."""

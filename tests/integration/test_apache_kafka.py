@@ -110,9 +110,6 @@ def test_an_aborted_transactions_records_are_not_loaded_and_the_ledger_says_wher
     assert control(warehouse) == 30 + 10 + 4  # the aborted records, and a marker a transaction
 
 
-@pytest.mark.xfail(
-    reason="end_offsets tells the high watermark, a committed reader stops at the last stable one"
-)
 def test_an_open_transaction_ends_the_load_before_it_and_is_loaded_once_it_is_committed(
     settings: Settings, topic: str, warehouse: Connection, transactions: Producer
 ) -> None:
@@ -246,15 +243,11 @@ def test_a_broker_killed_and_started_again_loses_nothing_and_doubles_nothing(
         create(servers, NewTopic(own.kafka.topic, 3))
         address = {"MERCATO_KAFKA__BOOTSTRAP_SERVERS": servers, "MERCATO_INGESTION__BATCH_ROWS": "100"}
         with consuming(environment, **address) as worker:
-            for _ in range(2):
-                before = read_books(warehouse).received
-                send(own, [raw(event()) for _ in range(5_000)])
-                wait_until(lambda before=before: read_books(warehouse).received > before)
-                broker.kill()
-                assert read_books(warehouse).received < before + 5_000, (
-                    "the kill came too late to prove anything"
-                )
-                assert broker.start() == servers
+            send(own, [raw(event()) for _ in range(10_000)])
+            wait_until(lambda: read_books(warehouse).received > 0)
+            broker.kill()
+            assert read_books(warehouse).received < 10_000, "the kill came too late to prove anything"
+            assert broker.start() == servers
             wait_until(lambda: read_books(warehouse).received == 10_000)
             assert worker.poll() is None
         found = books(own, warehouse)
