@@ -245,7 +245,7 @@ def connect(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
         child = psutil.Popen(command, stdout=out, stderr=out, cwd=folder)
     peak = rows = 0
     with driver.connect(endpoint, autocommit=True) as connection:
-        while rows < topic.good and time.monotonic() < last + 60 and child.poll() is None:
+        while rows < topic.good and time.monotonic() < last + 180 and child.poll() is None:
             time.sleep(0.5)
             peak = max(peak, child.memory_info().rss)
             there = connection.execute("select to_regclass('public.events')").fetchone()

@@ -82,7 +82,9 @@ class Admin:
             if found := self.topic(name):
                 return found
             if time.monotonic() > deadline:
-                raise MercatoError(f"topic {name} was created 30 s ago, the broker doesn't show it", "try again")
+                raise MercatoError(
+                    f"topic {name} was created 30 s ago, the broker doesn't show it", "try again"
+                )
             time.sleep(0.1)
 
     def delete_topic(self, name: str) -> None:
