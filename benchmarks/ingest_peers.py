@@ -101,10 +101,10 @@ def main() -> None:
     kafka = apache_kafka.Broker(HOME / "apache", heap_mb=1_000)
     with process.exclusive(HOME):
         postgres.start(settings)
-        servers = kafka.start()
     results: dict[str, Result] = {}
     beside: dict[str, Result] = {}
     try:
+        servers = kafka.start()
         many = send(servers, options.events)
         few = send(servers, options.peer_events) if options.peer_events else many
         results["mercato consume"] = on_fresh_database(settings, many, consume)

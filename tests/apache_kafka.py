@@ -65,7 +65,7 @@ class Broker:
 
         Raises:
             NotHere: Java, Maven or a jar is missing.
-            RuntimeError: it stopped at once; the message ends with its last words.
+            RuntimeError: it stopped at once, or hangs; the message ends with its last words.
         """
         java = [*JAVA, "-Xms64m", f"-Xmx{self._heap_mb}m", "-cp", f"{jars()}/*"]
         self.home.mkdir(parents=True, exist_ok=True)
@@ -83,9 +83,10 @@ class Broker:
         pid = process.spawn([*java, "kafka.Kafka", str(config)], log=log, pid_file=self.home / "pid")
         child = psutil.Process(pid)
         process.wait_until(
-            lambda: not process.port_free(port) or child.status() == psutil.STATUS_ZOMBIE, seconds=60
+            lambda: not process.port_free(port) or child.status() == psutil.STATUS_ZOMBIE, seconds=180
         )
         if process.port_free(port):
+            self.kill()
             raise RuntimeError(f"Apache Kafka doesn't listen on port {port}:\n{log.read_text()[-2_000:]}")
         return f"127.0.0.1:{port}"
 
