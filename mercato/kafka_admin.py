@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.protocol.consumer import IsolationLevel
 
 from mercato.errors import MercatoError, ServiceUnavailable
 
@@ -76,9 +77,15 @@ class Admin:
             raise MercatoError(
                 f"topic {name} can't be created: {error}", "create it on the broker by hand"
             ) from None
-        if found := self.topic(name):
-            return found
-        raise MercatoError(f"topic {name} was created but the broker doesn't show it", "try again")
+        deadline = time.monotonic() + 30
+        while True:  # Apache Kafka answers before every broker knows of it
+            if found := self.topic(name):
+                return found
+            if time.monotonic() > deadline:
+                raise MercatoError(
+                    f"topic {name} was created 30 s ago, the broker doesn't show it", "try again"
+                )
+            time.sleep(0.1)
 
     def delete_topic(self, name: str) -> None:
         """Delete the topic with its records, if there is one, and wait until it is gone."""
@@ -99,8 +106,9 @@ class Admin:
             time.sleep(0.1)
 
     def latest_offsets(self, topic: Topic) -> dict[int, int]:
-        """Partition to its end as ListOffsets tells it. The local broker tells the second record of its last
-        batch instead, so this is a lower bound: `ingestion.stream.end_offsets` reads on from it."""
+        """Partition to its end as ListOffsets tells it to a reader of committed records: where the oldest open
+        transaction begins, if there is one, for nothing behind that can be read yet. The local broker tells the
+        second record of its last batch instead, so this is a lower bound: `ingestion.stream.end_offsets` reads on."""
         return self._offsets(topic, OffsetSpec.LATEST)
 
     def start_offsets(self, topic: Topic) -> dict[int, int]:
@@ -110,7 +118,8 @@ class Admin:
     def _offsets(self, topic: Topic, spec: OffsetSpec) -> dict[int, int]:
         try:
             found = self._client.list_partition_offsets(
-                {TopicPartition(topic.name, number): spec for number in topic.partitions}
+                {TopicPartition(topic.name, number): spec for number in topic.partitions},
+                isolation_level=IsolationLevel.READ_COMMITTED,
             )
         except KafkaError as error:
             raise self._away(error) from None

@@ -1,5 +1,7 @@
 """Real services for the tests: one Postgres and one broker a run, a fresh database and topic a test.
 
+A test that asks for a `topic` runs on each kind of broker: the wheel's, and Apache Kafka, which is started when the
+first test needs it. Where it can't be had those tests are skipped, or fail if REQUIRE_APACHE_KAFKA is set.
 They live in a folder of their own below .mercato/, so a developer's services and data are never touched.
 """
 
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,9 +22,18 @@ from mercato.kafka_admin import Admin
 from mercato.postgres import Connection
 from mercato.services import broker, endpoints, postgres, process
 from mercato.settings import PREFIX, ROOT, Kafka, Settings, Warehouse
+from tests import apache_kafka
 
 TEMPLATE = "template_warehouse"
 SHARED = ROOT.parent / "shared" / "data"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests that ask for a topic on both brokers, those marked `apache_kafka` on that one alone."""
+    if "servers" in metafunc.fixturenames and metafunc.definition.get_closest_marker("apache_kafka"):
+        metafunc.parametrize("servers", ["apache"], indirect=True)
+    elif "topic" in metafunc.fixturenames:
+        metafunc.parametrize("servers", ["wheel", "apache"], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +56,37 @@ def services() -> Iterator[Settings]:
     shutil.rmtree(home)
 
 
+@pytest.fixture(scope="session")
+def apache_servers(services: Settings) -> Iterator[str]:
+    """Bootstrap servers of an Apache Kafka that runs for the rest of the session."""
+    own = apache_kafka.Broker(services.home / "apache")
+    with skipped_without_apache_kafka():
+        servers = own.start()
+    yield servers
+    own.stop()
+
+
+@contextmanager
+def skipped_without_apache_kafka() -> Iterator[None]:
+    """Skip the test where Apache Kafka can't be had; fail it where it must be."""
+    try:
+        yield
+    except apache_kafka.NotHere as error:
+        if os.environ.get("REQUIRE_APACHE_KAFKA"):
+            pytest.fail(f"REQUIRE_APACHE_KAFKA is set. {error}", pytrace=False)
+        pytest.skip(str(error))
+
+
 @pytest.fixture
-def settings(services: Settings) -> Iterator[Settings]:
+def servers(request: pytest.FixtureRequest, services: Settings) -> str:
+    """Bootstrap servers of the broker that the test runs on."""
+    if getattr(request, "param", "wheel") == "apache":
+        return str(request.getfixturevalue("apache_servers"))
+    return broker.bootstrap_servers(services)
+
+
+@pytest.fixture
+def settings(services: Settings, servers: str) -> Iterator[Settings]:
     """Settings with an empty, migrated warehouse and an empty topic of three partitions."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with _superuser(services) as connection:
@@ -56,7 +97,7 @@ def settings(services: Settings) -> Iterator[Settings]:
             "warehouse": Warehouse(
                 host=local.host, port=local.port, database=name, password=local.password, sslmode="disable"
             ),
-            "kafka": Kafka(bootstrap_servers=broker.bootstrap_servers(services), topic=name),
+            "kafka": Kafka(bootstrap_servers=servers, topic=name),
         }
     )
     with _superuser(services) as connection:

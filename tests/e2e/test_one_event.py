@@ -44,7 +44,7 @@ def events(tmp_path: Path, mercato: Mercato) -> list[dict]:
 
 
 def test_an_order_arrives_in_the_reports_as_the_generator_made_it(
-    truth: Path, tmp_path: Path, mercato: Mercato, warehouse: Connection
+    topic: str, truth: Path, tmp_path: Path, mercato: Mercato, warehouse: Connection
 ) -> None:
     sent = events(tmp_path, mercato)
     loaded = {row[0] for row in warehouse.execute("select message_id from raw.events").fetchall()}

@@ -9,12 +9,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
 
 from ingestion.batch import Batch
-from ingestion.consume import Consumer
-from ingestion.ledger import Balance, add_in_flight, read_books
-from ingestion.stream import end_offsets
+from ingestion.ledger import read_books
 from ingestion.warehouse import positions, write_batch
 from mercato.errors import Fenced, PositionLost
 from mercato.kafka_admin import Admin
@@ -22,27 +19,7 @@ from mercato.postgres import Connection, connect
 from mercato.services import endpoints
 from mercato.settings import Settings
 from tests.events import NOW, event, raw
-
-
-def send(settings: Settings, records: list[bytes | None], key: str = "visitor") -> None:
-    producer = Producer({"bootstrap.servers": endpoints.kafka(settings)})
-    for record in records:
-        producer.produce(settings.kafka.topic, record, key=key)
-        producer.poll(0)
-    assert producer.flush(30) == 0
-
-
-def load(settings: Settings) -> None:
-    Consumer(settings, endpoints.warehouse(settings), endpoints.kafka(settings), until_empty=True).run()
-
-
-def books(settings: Settings, connection: Connection) -> Balance:
-    found = read_books(connection)
-    with Admin(endpoints.kafka(settings)) as admin:
-        topic = admin.topic(settings.kafka.topic)
-        assert topic
-        add_in_flight(found, topic, end_offsets(endpoints.kafka(settings), admin, topic))
-    return found
+from tests.loads import books, load, send
 
 
 def test_each_record_is_loaded_quarantined_or_counted_as_a_duplicate(

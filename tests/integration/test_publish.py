@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from data_generator import live, publish, simulate
 from data_generator.config import Config, midnight
@@ -31,13 +31,21 @@ def mortal(tmp_path: Path, services: Settings) -> Iterator[Settings]:
 
 def received(settings: Settings, topic: str) -> dict[int, list[tuple[str, bytes]]]:
     """Keys and values of each partition, in order."""
-    consumer = Consumer({"bootstrap.servers": endpoints.kafka(settings), "group.id": "test"})
+    consumer = Consumer(
+        {"bootstrap.servers": endpoints.kafka(settings), "group.id": "test", "enable.partition.eof": True}
+    )
+
+    def to_the_end() -> Iterator[Message]:
+        # The end is where a fetch finds none: the wheel's broker names end offsets that are too low.
+        while (message := consumer.poll(30)) is not None and message.error() is None:
+            yield message
+        assert message is not None, "no answer"
+        assert message.error().code() == KafkaError._PARTITION_EOF
+
     partitions = {}
     for number in consumer.list_topics(topic).topics[topic].partitions:
         consumer.assign([TopicPartition(topic, number, 0)])
-        # Until nothing more comes: the local broker's end offsets are too low.
-        messages = list(iter(lambda: consumer.poll(2), None))
-        partitions[number] = [(message.key().decode(), message.value()) for message in messages]
+        partitions[number] = [(message.key().decode(), message.value()) for message in to_the_end()]
     consumer.close()
     return partitions
 

@@ -19,12 +19,22 @@ def text(name: str) -> str:
 
 
 def test_the_locks_are_hashed_and_name_no_host() -> None:
-    for name in ("requirements.lock", "requirements-bootstrap.lock"):
+    for name in ("requirements.lock", "requirements-bootstrap.lock", "benchmarks/peers-requirements.txt"):
         pins = re.findall(r"^[\w.-]+==\S+.*$", text(name), re.MULTILINE)
         assert pins
         assert all(pin.endswith("\\") for pin in pins), "each pin is followed by its hashes"
         assert "://" not in text(name)
     assert "uv.lock" not in FILES
+
+
+def test_the_jars_are_pinned_by_their_content_and_name_no_host() -> None:
+    poms = [name for name in FILES if name.endswith("pom.xml")]
+    assert poms
+    for pom in poms:
+        lines = text(pom.replace("pom.xml", "jars.sha256")).splitlines()
+        assert len(lines) > 10
+        assert all(re.fullmatch(r"[0-9a-f]{64}  [\w.-]+\.jar", line) for line in lines)
+        assert "://" not in text(pom)
 
 
 def test_airflows_folder_does_not_shadow_airflow() -> None:
