@@ -27,7 +27,7 @@ MOST_RATE = 10_000
 @click.command(short_help="Kill anything, at any commit boundary; prove that nothing is lost.")
 @click.option("--kills", type=int, default=50, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed plans the same kills.")
-@click.option("--rate", type=float, default=500, show_default=True, help="Events a second meanwhile.")
+@click.option("--rate", type=float, default=200, show_default=True, help="Events a second meanwhile.")
 @click.option("--plan", "only_plan", is_flag=True, help="Print the plan, a kill a line, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object on stdout.")
 @click.option(
