@@ -14,8 +14,8 @@ from msgspec.structs import fields
 
 from mercato.events import TRACK
 
-#: Properties that may be of several types, so that another one isn't wrong.
-_LOOSE = {"position", "rating", "query"}
+#: Properties that may be of several types, or are objects, so that an object around them isn't wrong.
+_LOOSE = {"position", "rating", "query", "shipping_address", "delivery"}
 _KNOWN = {name: {one.encode_name for one in fields(shape)} for name, shape in TRACK.items()}
 _REQUIRED = {
     name: [one.encode_name for one in fields(shape) if one.required] for name, shape in TRACK.items()

@@ -98,6 +98,11 @@ def test_exactly_the_names_that_the_contract_lacks_are_found(
     assert drift_of(event(event=name, properties=body)) == dict.fromkeys(expected, 1)
 
 
+def test_a_name_is_cut_and_holds_no_nul_however_it_was_sent() -> None:
+    (found,) = drift_of(event(properties={**LINE, "a\0" + "b" * 400: 1}))
+    assert found[1] == "properties.a\ufffd" + "b" * (MOST_LETTERS - len("properties.a?"))
+
+
 def test_random_keys_fill_neither_a_record_nor_a_batch() -> None:
     at_once = drift_of(event(properties={**LINE, **{f"k{number}": 1 for number in range(100_000)}}))
     assert len(at_once) == MOST_NAMES_A_RECORD + 1

@@ -72,7 +72,7 @@ def test_an_event_with_nothing_to_spoil_is_left_alone_or_truly_spoiled(name: str
     body = {
         "Products Searched": '{"query":"x"}',
         "Order Completed": '{"order_id":"o","products":[{"product_id":"p","price":1.50,"quantity":2}]}',
-        "Order Updated": '{"order_id":"o","currency":"EUR","products":[{"product_id":"p","price":0}]}',
+        "Order Updated": '{"order_id":"o","shipping_address":{"city":"x"},"products":[{"product_id":"p","price":0}]}',
         "Product Reviewed": '{"product_id":"p","rating":5,"review_body":"Großartig"}',
     }.get(name, '{"product_id":"p","order_id":"o","price":null,"position":1}')
     seen = Counter()
