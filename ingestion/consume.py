@@ -79,9 +79,9 @@ class Consumer:
         uid, partitions = stream.topic.topic_id, list(stream.topic.partitions)
         goal = stream.end_offsets() if self.until_empty else None
 
-        def positions(numbers: list[int]) -> dict[int, int]:
+        def positions(numbers: list[int], starts: dict[int, int]) -> dict[int, int]:
             writer.settle()  # the connection is ours again, and the positions are those after its batch
-            return warehouse.positions(connection, stream.source, uid, numbers)
+            return warehouse.positions(connection, stream.source, uid, numbers, starts)
 
         start = stream.take_all if self.until_empty else stream.subscribe
         start(positions)
@@ -94,7 +94,7 @@ class Consumer:
                 if stream.assigned is not None:  # where the next batch begins, if this one is committed
                     stream.assigned.update({number: span.next for number, span in batch.ranges.items()})
             elif goal is not None:
-                reached = positions(partitions)
+                reached = positions(partitions, {})
                 if all(reached[number] >= end for number, end in goal.items()):
                     return
 

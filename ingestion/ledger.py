@@ -47,7 +47,7 @@ def read_books(connection: Connection) -> Balance:
         connection.execute("set transaction isolation level repeatable read, read only")
         for row in connection.execute(query("ledger_totals")).fetchall():
             source, uid, partition, *counts = row
-            received, loaded, duplicate, quarantined, control, covered, first, following, stored = counts
+            received, loaded, duplicate, quarantined, control, first, following, begun, stored = counts
             found.loaded += loaded
             found.duplicate += duplicate
             found.quarantined += quarantined
@@ -57,9 +57,10 @@ def read_books(connection: Connection) -> Balance:
                 found.received += received
                 found.sent += received
             where = f"{source} partition {partition}"
-            if first != 0 or covered != received + control:
+            if first != begun or following - first != received + control:
                 found.differences.append(
-                    f"ops.ledger: {where} books {received + control:,} positions of {following:,}: a gap or an overlap"
+                    f"ops.ledger: {where} books {received + control:,} positions of {following - (begun or 0):,}: "
+                    "a gap or an overlap"
                 )
             if stored != following:
                 found.differences.append(
@@ -96,14 +97,15 @@ def read_books(connection: Connection) -> Balance:
     return found
 
 
-def add_in_flight(found: Balance, topic: Topic, ends: dict[int, int]) -> None:
+def add_in_flight(found: Balance, topic: Topic, starts: dict[int, int], ends: dict[int, int]) -> None:
     """Add what the topic holds beyond what is booked to `in_flight` and `sent`.
 
-    `ends`: partition to end offset, read after the books, so that a batch committed in between isn't missed.
+    `starts`, `ends`: partition to its oldest and its end offset, read after the books, so that a batch committed
+    in between isn't missed. A partition that was never read will be from its oldest record on.
     """
     for partition, end in ends.items():
         source = f"kafka:{topic.name}"
-        waiting = end - found.positions.get((source, topic.topic_id, partition), 0)
+        waiting = end - found.positions.get((source, topic.topic_id, partition), starts[partition])
         if waiting < 0:
             found.differences.append(
                 f"{source} partition {partition} ends {-waiting:,} records before what is booked: the broker lost them"

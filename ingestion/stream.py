@@ -24,8 +24,8 @@ from mercato.kafka_admin import Admin, Topic
 
 PATIENCE = 10.0  # seconds
 QUEUE_KBYTES = 12_288  # read ahead of the batch, in all
-#: Given the partitions that the group assigned to us, where each continues.
-Positions = Callable[[list[int]], dict[int, int]]
+#: Given the partitions that the group assigned to us, and the oldest offset of all, where each continues.
+Positions = Callable[[list[int], dict[int, int]], dict[int, int]]
 
 
 @dataclass(slots=True)
@@ -54,8 +54,7 @@ class Stream:
 
     def take_all(self, positions: Positions) -> None:
         """Read every partition, without the seconds that joining a group takes; writes are fenced all the same."""
-        at = positions(list(self.topic.partitions))
-        self._check_still_there(at)
+        at = self._continue(positions, list(self.topic.partitions))
         self.assigned = at
         self._consumer.assign([TopicPartition(self.topic.name, number, at[number]) for number in at])
 
@@ -63,8 +62,7 @@ class Stream:
         """Join the group; at each assignment `positions` says where to start."""
 
         def assign(consumer: Consumer, partitions: list[TopicPartition]) -> None:
-            at = positions([part.partition for part in partitions])
-            self._check_still_there(at)
+            at = self._continue(positions, [part.partition for part in partitions])
             self.assigned = at
             consumer.assign([TopicPartition(self.topic.name, number, at[number]) for number in at])
 
@@ -124,9 +122,13 @@ class Stream:
             raise ServiceUnavailable(f"{self.topic.name}: {error.str()}", "none: positions are read again")
         raise ServiceUnavailable(f"{self.topic.name}: {error}", "none: tried again")
 
-    def _check_still_there(self, positions: dict[int, int]) -> None:
+    def _continue(self, positions: Positions, assigned: list[int]) -> dict[int, int]:
+        """Where each assigned partition continues, if the broker still has what comes next."""
+        if set(assigned) - set(self.topic.partitions):
+            raise ServiceUnavailable(f"{self.topic.name} has new partitions", "none: it is opened anew")
         start, end = self._admin.start_offsets(self.topic), self.end_offsets()
-        for partition, position in positions.items():
+        at = positions(assigned, start)
+        for partition, position in at.items():
             if not start[partition] <= position <= end[partition]:
                 raise PositionLost(
                     f"{self.topic.name} partition {partition}: the next record to load is {position}, the broker "
@@ -134,6 +136,7 @@ class Stream:
                     "the broker deleted records before they were loaded: raise its retention, restore the topic, "
                     "or accept the loss by moving next_position in ops.positions",
                 )
+        return at
 
 
 def end_offsets(bootstrap_servers: str, admin: Admin, topic: Topic) -> dict[int, int]:
@@ -173,6 +176,7 @@ def _consumer(bootstrap_servers: str, group: str, partitions: int) -> Consumer:
             "auto.offset.reset": "error",
             "enable.partition.eof": True,
             "session.timeout.ms": 6_000,
+            "topic.metadata.refresh.interval.ms": 10_000,  # until new partitions are found
             "queued.max.messages.kbytes": max(256, QUEUE_KBYTES // max(1, partitions)),  # of each partition
             "fetch.queue.backoff.ms": 20,
             "fetch.wait.max.ms": 50,  # how long the broker holds back the news that there is nothing

@@ -46,12 +46,27 @@ class Written:
         )
 
 
-def positions(connection: Connection, source: str, source_uid: str, partitions: list[int]) -> dict[int, int]:
-    """Where each partition continues; 0 where it was never read."""
-    keys = {"source": source, "source_uid": source_uid, "partitions": partitions}
+def positions(
+    connection: Connection,
+    source: str,
+    source_uid: str,
+    partitions: list[int],
+    starts: dict[int, int] | None = None,
+) -> dict[int, int]:
+    """Where each partition continues.
+
+    One that was never read begins at its oldest record by `starts`, else at 0. Those of `starts` are noted all:
+    one that waits for its first reader must not begin later than it does now.
+    """
+    first = starts or dict.fromkeys(partitions, 0)
+    keys = {"source": source, "source_uid": source_uid}
     with connection.transaction():
-        connection.execute(query("new_positions"), keys)
-        return dict(connection.execute(query("read_positions"), keys).fetchall())
+        connection.execute(
+            query("new_positions"), {**keys, "partitions": list(first), "starts": list(first.values())}
+        )
+        return dict(
+            connection.execute(query("read_positions"), {**keys, "partitions": partitions}).fetchall()
+        )
 
 
 def write_batch(connection: Connection, batch: Batch) -> Written:
@@ -191,13 +206,15 @@ def _booked(batch: Batch, partition: int, loaded: Counter[int]) -> dict[str, obj
 
 def _delays(batch: Batch) -> list[dict[str, object]]:
     weight = max(1, len(batch.accepted) // delays.SAMPLE)
-    sample, now = batch.accepted[::weight], datetime.now(UTC)
+    now = datetime.now(UTC)
+    # Of a stream only: files and replays are no measure of how fresh the warehouse is.
+    sample = [one for one in batch.accepted[::weight] if one.produced is not None]
     found = {
-        "produced": [now.timestamp() * 1000 - one.produced for one in sample if one.produced is not None],
+        "produced": [now.timestamp() * 1000 - (one.produced or 0) for one in sample],
         "occurred": [(now - one.occurred).total_seconds() * 1000 for one in sample],
     }
     return [
         {"stage": stage, "counts": delays.counts(milliseconds, weight)}
         for stage, milliseconds in found.items()
-        if milliseconds
+        if sample
     ]

@@ -16,8 +16,8 @@ __all__ = ["BadInput", "Connection", "Deadlock", "Endpoint", "Gone", "Missing", 
 BadInput = (errors.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
 #: Two transactions waited for each other and the server undid this one: it may simply be tried again.
 Deadlock = errors.DeadlockDetected
-#: A table or schema is not there (yet).
-Missing = (errors.UndefinedTable, errors.InvalidSchemaName)
+#: A table, schema, column or function is not there (yet).
+Missing = (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColumn, errors.UndefinedFunction)
 #: The server went away or was restarted in the middle: nothing of the open transaction is stored.
 Gone = (psycopg.OperationalError, psycopg.InterfaceError)
 

@@ -28,5 +28,7 @@ def books(settings: Settings, connection: Connection) -> Balance:
     with Admin(endpoints.kafka(settings)) as admin:
         topic = admin.topic(settings.kafka.topic)
         assert topic
-        add_in_flight(found, topic, end_offsets(endpoints.kafka(settings), admin, topic))
+        add_in_flight(
+            found, topic, admin.start_offsets(topic), end_offsets(endpoints.kafka(settings), admin, topic)
+        )
     return found

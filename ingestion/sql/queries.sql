@@ -15,8 +15,9 @@ where source = %(source)s and source_uid = %(source_uid)s and partition = any(%(
 for update;
 
 -- name: new_positions
-insert into ops.positions (source, source_uid, partition, next_position)
-select %(source)s, %(source_uid)s, unnest(%(partitions)s::integer[]), 0
+insert into ops.positions (source, source_uid, partition, next_position, first_position)
+select %(source)s, %(source_uid)s, partition, first, first
+from unnest(%(partitions)s::integer[], %(starts)s::bigint[]) as new (partition, first)
 on conflict do nothing;
 
 -- name: move_positions
@@ -71,15 +72,24 @@ insert into ops.ledger (
 );
 
 -- name: ledger_totals
--- One row a source and partition. covered: positions between the first and the last one booked.
+-- One row a source and partition that was ever assigned: counts, the positions that the ledger covers, and
+-- those that are stored.
 select
-    l.source, l.source_uid, l.partition,
-    sum(l.received)::bigint, sum(l.loaded)::bigint, sum(l.duplicate)::bigint, sum(l.quarantined)::bigint,
-    sum(l.control)::bigint, (max(l.last_position) - min(l.first_position) + 1)::bigint as covered,
-    min(l.first_position), max(l.last_position) + 1 as next_position, p.next_position as stored_position
-from ops.ledger as l
-left join ops.positions as p using (source, source_uid, partition)
-group by l.source, l.source_uid, l.partition, p.next_position
+    source, source_uid, partition,
+    coalesce(l.received, 0), coalesce(l.loaded, 0), coalesce(l.duplicate, 0), coalesce(l.quarantined, 0),
+    coalesce(l.control, 0),
+    coalesce(l.first_position, p.first_position), coalesce(l.next_position, p.next_position),
+    p.first_position, p.next_position
+from (
+    select
+        source, source_uid, partition,
+        sum(received)::bigint as received, sum(loaded)::bigint as loaded, sum(duplicate)::bigint as duplicate,
+        sum(quarantined)::bigint as quarantined, sum(control)::bigint as control,
+        min(first_position) as first_position, max(last_position) + 1 as next_position
+    from ops.ledger
+    group by source, source_uid, partition
+) as l
+full join ops.positions as p using (source, source_uid, partition)
 order by 1, 2, 3;
 
 -- name: ledger_against_rows

@@ -231,7 +231,8 @@ class Conductor:
             found = read_books(connection)
             # A topic that grows all the time may not tell its end in time: then the next draw compares with it.
             with contextlib.suppress(ServiceUnavailable), Admin(stage.servers) as admin:
-                add_in_flight(found, stage.topic, end_offsets(stage.servers, admin, stage.topic))
+                starts = admin.start_offsets(stage.topic)
+                add_in_flight(found, stage.topic, starts, end_offsets(stage.servers, admin, stage.topic))
         return found
 
     def _judge(self, sent: Sent) -> Verdict:

@@ -27,7 +27,7 @@ class Echo:
         self._limit = settings.ingestion.max_record_bytes
         self._admin = Admin(servers)
         self._stream = Stream(servers, "chaos-echo", settings.kafka.topic, self._admin)
-        self._stream.take_all(lambda numbers: dict.fromkeys(numbers, 0))
+        self._stream.take_all(lambda numbers, _: dict.fromkeys(numbers, 0))
         self._read = dict.fromkeys(self._stream.topic.partitions, 0)
         self._sink = KafkaSink(servers, settings.kafka.topic)
         self._over = threading.Event()

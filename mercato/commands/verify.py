@@ -122,7 +122,7 @@ def draw_balance(settings: config.Settings) -> Balance:
     with Admin(servers) as admin:
         for name in sorted(booked | {settings.kafka.topic}):
             if topic := admin.topic(name):
-                add_in_flight(found, topic, end_offsets(servers, admin, topic))
+                add_in_flight(found, topic, admin.start_offsets(topic), end_offsets(servers, admin, topic))
     return found
 
 

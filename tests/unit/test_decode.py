@@ -46,7 +46,7 @@ def taken(record: bytes | None) -> str | None:
     batch = Batch("s", "uid", {0: 0}, 1_000_000)
     batch.add(0, 0, record, NOW)
     assert len(batch.accepted) + len(batch.rejects) == 1
-    assert all(line.count(b"\n") == 1 and line.count(b"\t") == 13 for line in batch.lines)
+    assert all(one.line.count(b"\n") == 0 and one.line.count(b"\t") == 12 for one in batch.accepted)
     return batch.rejects[0].why.reason if batch.rejects else None
 
 

@@ -112,6 +112,7 @@ create table ops.positions (
     source_uid    text not null,
     partition     integer not null,
     next_position bigint not null check (next_position >= 0),
+    first_position bigint not null default 0, -- the oldest that was there when it was first read
     updated_at    timestamptz not null default now(),
     primary key (source, source_uid, partition)
 );
