@@ -54,7 +54,8 @@ class Consumer:
                 self._session()
                 return
             except (ServiceUnavailable, Fenced, *Gone) as error:
-                failures = 0 if self._progress else failures + 1
+                # Who was fenced only has to read the positions again; who waits for a service waits longer.
+                failures = 0 if self._progress or isinstance(error, Fenced) else failures + 1
                 self.on_trouble(str(error).strip().splitlines()[0])
                 self.stop.wait(min(LONGEST_WAIT, 0.1 * 2**failures))
 

@@ -142,10 +142,13 @@ class Stream:
 def end_offsets(bootstrap_servers: str, admin: Admin, topic: Topic) -> dict[int, int]:
     """Partition to the offset that its next record will get, as a reader finds it.
 
+    Of a topic that grows, where it ended when the first record was fetched: a reader may never be at the end.
+
     Raises:
         ServiceUnavailable: the broker doesn't tell within `PATIENCE` seconds.
     """
     ends: dict[int, int] = {}
+    high: dict[int, int] = {}
     latest = admin.latest_offsets(topic)
     consumer = _consumer(bootstrap_servers, "mercato-end-offsets", len(topic.partitions))
     try:
@@ -157,9 +160,16 @@ def end_offsets(bootstrap_servers: str, admin: Admin, topic: Topic) -> dict[int,
                     f"the broker doesn't tell where {topic.name} ends", "`mercato status`"
                 )
             for message in consumer.consume(1_000, timeout=0.1):
-                error, partition, offset = message.error(), message.partition(), message.offset()
+                error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
                 if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                    ends[partition or 0] = offset or 0
+                    ends.setdefault(partition, offset)
+                elif error is None:
+                    if partition not in high:
+                        _, high[partition] = consumer.get_watermark_offsets(
+                            TopicPartition(topic.name, partition), cached=True
+                        )
+                    if offset + 1 >= high[partition]:
+                        ends.setdefault(partition, offset + 1)
     finally:
         consumer.close()
     return ends
