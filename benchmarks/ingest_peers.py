@@ -31,7 +31,7 @@ from pathlib import Path
 
 import psutil
 from confluent_kafka import Producer
-from ingest import events
+from ingest import events, run
 
 from ingestion.migrations import migrate
 from mercato import postgres as driver
@@ -177,7 +177,7 @@ def consume(settings: Settings, endpoint: Endpoint, topic: Topic) -> Result:
         "MERCATO_KAFKA__BOOTSTRAP_SERVERS": topic.servers,
     }  # fmt: skip
     command = [str(Path(sys.executable).with_name("mercato")), "consume", "--until-empty", "--json"]
-    seconds, peak = run(command, environment)
+    seconds, peak, _ = run(command, environment)
     return result(endpoint, topic, seconds, peak, "raw.events", "message_id", "quarantined, with the reason")
 
 
@@ -192,7 +192,7 @@ def dlt(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
         url(endpoint),
         str(folder),
     ]
-    seconds, peak = run(command, {**os.environ, "RUNTIME__LOG_LEVEL": "ERROR"})
+    seconds, peak, _ = run(command, {**os.environ, "RUNTIME__LOG_LEVEL": "ERROR"})
     return result(endpoint, topic, seconds, peak, "dlt.events", "message_id", "a table, by our code for it")
 
 
@@ -201,7 +201,7 @@ def rowwise(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
     with driver.connect(endpoint, autocommit=True) as connection:
         connection.execute(ROWWISE)
     command = [str(python()), str(HERE / "peers_rowwise.py"), topic.servers, topic.name, url(endpoint)]
-    seconds, peak = run([*command, str(topic.count)], dict(os.environ))
+    seconds, peak, _ = run([*command, str(topic.count)], dict(os.environ))
     return result(endpoint, topic, seconds, peak, "events", "message_id", "dropped")
 
 
@@ -274,19 +274,6 @@ def schema(name: str, kind: object) -> dict[str, object]:
         fields = [schema(inner, of) for inner, of in kind.items()]
         return {"type": "struct", "field": name, "optional": name != "event", "fields": fields}
     return {"type": kind, "field": name, "optional": name != "messageId"}
-
-
-def run(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds and peak memory in MB of a process that must succeed."""
-    began = time.monotonic()
-    child = psutil.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    peak = 0
-    while child.poll() is None:  # sampled: what the kernel keeps as the largest begins with our own size
-        time.sleep(0.05)
-        with contextlib.suppress(psutil.Error):
-            peak = max(peak, child.memory_info().rss)
-    assert child.returncode == 0, f"{command[:2]} failed"
-    return time.monotonic() - began, peak / 2**20
 
 
 def result(
