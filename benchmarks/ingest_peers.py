@@ -177,7 +177,7 @@ def consume(settings: Settings, endpoint: Endpoint, topic: Topic) -> Result:
         "MERCATO_KAFKA__BOOTSTRAP_SERVERS": topic.servers,
     }  # fmt: skip
     command = [str(Path(sys.executable).with_name("mercato")), "consume", "--until-empty", "--json"]
-    seconds, peak, _ = run(command, environment)
+    seconds, peak, _out = run(command, environment)
     return result(endpoint, topic, seconds, peak, "raw.events", "message_id", "quarantined, with the reason")
 
 
@@ -192,7 +192,7 @@ def dlt(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
         url(endpoint),
         str(folder),
     ]
-    seconds, peak, _ = run(command, {**os.environ, "RUNTIME__LOG_LEVEL": "ERROR"})
+    seconds, peak, _out = run(command, {**os.environ, "RUNTIME__LOG_LEVEL": "ERROR"})
     return result(endpoint, topic, seconds, peak, "dlt.events", "message_id", "a table, by our code for it")
 
 
@@ -201,7 +201,7 @@ def rowwise(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
     with driver.connect(endpoint, autocommit=True) as connection:
         connection.execute(ROWWISE)
     command = [str(python()), str(HERE / "peers_rowwise.py"), topic.servers, topic.name, url(endpoint)]
-    seconds, peak, _ = run([*command, str(topic.count)], dict(os.environ))
+    seconds, peak, _out = run([*command, str(topic.count)], dict(os.environ))
     return result(endpoint, topic, seconds, peak, "events", "message_id", "dropped")
 
 
