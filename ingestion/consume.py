@@ -62,14 +62,18 @@ class Consumer:
     def _session(self) -> None:
         """Connect to both sides and load until done or something breaks."""
         with (
-            connect(self.endpoint, autocommit=True, application="mercato consume") as connection,
+            # Not waiting for the disk is safe: rows and positions are in one transaction, so what a crash of the
+            # server takes is read again.
+            connect(
+                self.endpoint, autocommit=True, application="mercato consume", synchronous=False
+            ) as connection,
             Admin(self.bootstrap_servers) as admin,
         ):
             stream = Stream(
                 self.bootstrap_servers, self.settings.kafka.group, self.settings.kafka.topic, admin
             )
             try:
-                with Writer(connection, self._written) as writer:
+                with Writer(connection, stream.check_same_topic, self._written) as writer:
                     self._load(connection, stream, writer)
                     writer.settle()
             finally:
@@ -89,8 +93,6 @@ class Consumer:
         while not self.stop.is_set():
             batch = self._fill(stream)
             if batch is not None and batch.ranges:
-                if not stream.same_topic():
-                    raise ServiceUnavailable(f"{stream.source} was made anew", "none: its positions are read")
                 writer.submit(batch)
                 if stream.assigned is not None:  # where the next batch begins, if this one is committed
                     stream.assigned.update({number: span.next for number, span in batch.ranges.items()})

@@ -1,7 +1,7 @@
 """Reads a Kafka topic. The one module that consumes; positions come from the caller, never from the broker.
 
-Guarantee: records are those of the topic with the id it was opened with. `same_topic` tells whether that
-topic still stands, asked after reading and before writing, so records of a topic that was made anew under
+Guarantee: records are those of the topic with the id it was opened with. `check_same_topic` asks whether that
+topic still stands, called after reading and before writing, so records of a topic that was made anew under
 the same name are never booked to the old one.
 """
 
@@ -9,14 +9,9 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
-from confluent_kafka import (
-    TIMESTAMP_NOT_AVAILABLE,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ingestion.batch import Record
 from mercato.errors import MercatoError, PositionLost, ServiceUnavailable
@@ -85,25 +80,24 @@ class Stream:
             raise ServiceUnavailable(f"the Kafka broker is away: {error}", "none: tried again") from None
         read = Read()
         for message in messages:
-            partition, offset = message.partition(), message.offset()
-            if message.error() is not None or partition is None or offset is None:
-                self._note(read, message.error(), partition, offset)
+            if message.error() is not None:
+                self._note(read, message)
                 continue
             kind, moment = message.timestamp()
-            value = message.value()
-            read.records.append(
-                Record(
-                    partition,
-                    offset,
-                    value.encode() if isinstance(value, str) else value,
-                    moment if kind != TIMESTAMP_NOT_AVAILABLE else None,
-                )
-            )
+            record = message.partition(), message.offset(), message.value(), moment if kind else None
+            read.records.append(cast(Record, record))  # whole, where there is no error
         return read
 
-    def same_topic(self) -> bool:
-        """Whether the topic still is the one that was opened."""
-        return self._admin.topic(self.topic.name) == self.topic
+    def check_same_topic(self) -> None:
+        """Ask whether the topic still is the one that was opened.
+
+        Raises:
+            ServiceUnavailable: it was made anew, or has more partitions now.
+        """
+        if self._admin.topic(self.topic.name) != self.topic:
+            raise ServiceUnavailable(
+                f"{self.source} was made anew or has new partitions", "none: it is opened anew"
+            )
 
     def end_offsets(self) -> dict[int, int]:
         """Where each partition ends now."""
@@ -113,7 +107,8 @@ class Stream:
         """Leave the group."""
         self._consumer.close()
 
-    def _note(self, read: Read, error: KafkaError | None, partition: int | None, offset: int | None) -> None:
+    def _note(self, read: Read, message: Message) -> None:
+        error, partition, offset = message.error(), message.partition(), message.offset()
         code = error.code() if error is not None else None
         if code == KafkaError._PARTITION_EOF and partition is not None and offset is not None:
             read.ends[partition] = offset

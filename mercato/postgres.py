@@ -37,8 +37,10 @@ class Endpoint:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
 
 
-def connect(endpoint: Endpoint, *, autocommit: bool = False, application: str = "mercato") -> Connection:
-    """Open a connection in UTC.
+def connect(
+    endpoint: Endpoint, *, autocommit: bool = False, application: str = "mercato", synchronous: bool = True
+) -> Connection:
+    """Open a connection in UTC. Without `synchronous` a crash of the server may take the last commits, whole.
 
     Raises:
         ServiceUnavailable: the server is away, or refuses the user, password or database.
@@ -54,7 +56,7 @@ def connect(endpoint: Endpoint, *, autocommit: bool = False, application: str = 
             autocommit=autocommit,
             application_name=application,
             connect_timeout=10,
-            options="-c timezone=UTC",
+            options="-c timezone=UTC" + ("" if synchronous else " -c synchronous_commit=off"),
         )
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]

@@ -65,14 +65,14 @@ class Echo:
     def _hear(self) -> list[Sending]:
         """Count what has come; returns what to send again, each with a key of its own. No echo of an echo."""
         again = []
-        for item in self._stream.read(1_000, 0.1).records:
-            self._read[item.partition] = item.position + 1
-            event = decode(item.value, datetime.now(UTC), self._limit)
+        for partition, position, value, _ in self._stream.read(1_000, 0.1).records:
+            self._read[partition] = position + 1
+            event = decode(value, datetime.now(UTC), self._limit)
             if isinstance(event, Rejected):
                 self.sent.bad += 1
                 continue
             self.sent.ids[event.messageId] += 1
             if self.sent.ids[event.messageId] == 1 and len(self.sent.ids) % EVERY == 0:
-                key = f"{item.partition}/{item.position}"
-                again.append(Sending(0, event.messageId, key, item.value, "duplicate", 0, None, None, "", ""))
+                key = f"{partition}/{position}"
+                again.append(Sending(0, event.messageId, key, value, "duplicate", 0, None, None, "", ""))
         return again
