@@ -18,7 +18,7 @@ from mercato.errors import MercatoError, PositionLost, ServiceUnavailable
 from mercato.kafka_admin import Admin, Topic
 
 PATIENCE = 10.0  # seconds
-QUEUE_KBYTES = 12_288  # read ahead of the batch, in all
+QUEUE_KBYTES = 6_144  # read ahead of the batch, in all
 #: Given the partitions that the group assigned to us, and the oldest offset of all, where each continues.
 Positions = Callable[[list[int], dict[int, int]], dict[int, int]]
 
