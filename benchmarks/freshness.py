@@ -57,7 +57,9 @@ def main() -> None:
     )
     print("  p50 {p50_ms:,.0f}   p95 {p95_ms:,.0f}   p99 {p99_ms:,.0f}   most {most_ms:,.0f}".format(**found))
     print(
-        "  as ops.freshness has it: p50 {p50_ms:,}   p95 {p95_ms:,}   p99 {p99_ms:,}".format(**found["ops"])
+        "  as ops.freshness has its last minute: p50 {p50_ms:,}   p95 {p95_ms:,}   p99 {p99_ms:,}".format(
+            **found["ops"]
+        )
     )
     if options.json:
         print(json.dumps({**found, "ratios": {"p95 / 1 second": found["p95_ms"] / 1000}}))
@@ -97,11 +99,9 @@ def measure(settings: Settings, rate: int, seconds: float) -> dict[str, Any]:
     delays = [1000 * (seen[key] - at) for key, at in sent.items() if at > began + LEAD]
     cuts = statistics.quantiles(delays, n=100)
     with driver.connect(endpoint) as connection:
-        columns = "max(p50_ms)::int, max(p95_ms)::int, max(p99_ms)::int"
-        row = connection.execute(
-            f"select {columns} from ops.freshness"
-            " where stage = 'produced' and minute >= date_trunc('minute', to_timestamp(%s))",
-            [began + LEAD],
+        row = connection.execute(  # the last minute: the first one holds the joining of the group
+            "select p50_ms::int, p95_ms::int, p99_ms::int from ops.freshness"
+            " where stage = 'produced' order by minute desc limit 1"
         ).fetchone()
     with driver.connect(superuser, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
