@@ -121,8 +121,9 @@ class Stream:
         """Where each assigned partition continues, if the broker still has what comes next."""
         if set(assigned) - set(self.topic.partitions):
             raise ServiceUnavailable(f"{self.topic.name} has new partitions", "none: it is opened anew")
-        start, end = self._admin.start_offsets(self.topic), self.end_offsets()
+        start = self._admin.start_offsets(self.topic)
         at = positions(assigned, start)
+        end = self.end_offsets()  # after the positions: another worker moves them while the topic grows
         for partition, position in at.items():
             if not start[partition] <= position <= end[partition]:
                 raise PositionLost(
