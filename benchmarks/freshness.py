@@ -8,9 +8,7 @@ first sight of it less the moment of its produce call, on this machine's one clo
 """
 
 import argparse
-import dataclasses
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -22,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer
-from ingest import events
+from ingest import database, environment, events
 
-from ingestion.migrations import migrate
 from mercato import postgres as driver
 from mercato.kafka_admin import Admin
 from mercato.postgres import Endpoint
@@ -67,26 +64,22 @@ def main() -> None:
 
 def measure(settings: Settings, rate: int, seconds: float) -> dict[str, Any]:
     """Send for LEAD and then for `seconds`; delays of the events sent in the latter, in ms."""
-    name = f"bench_{uuid.uuid4().hex[:8]}"
-    superuser = postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER)
-    with driver.connect(superuser, autocommit=True) as connection:
-        connection.execute(f"create database {name} owner mercato")
-    endpoint = dataclasses.replace(postgres.endpoint(settings), database=name)
-    with driver.connect(endpoint, autocommit=True) as connection:
-        migrate(connection)
+    with database(settings) as endpoint:
+        return _measure(settings, rate, seconds, endpoint)
+
+
+def _measure(settings: Settings, rate: int, seconds: float, endpoint: Endpoint) -> dict[str, Any]:
+    name = endpoint.database
     with Admin(endpoints.kafka(settings)) as admin:
         admin.ensure_topic(name, 3)
-    environment = {
-        **os.environ, **endpoints.environment(settings), "MERCATO_HOME": str(settings.home),
-        "MERCATO_WAREHOUSE__DATABASE": name, "MERCATO_KAFKA__TOPIC": name,
-        "MERCATO_KAFKA__BOOTSTRAP_SERVERS": endpoints.kafka(settings),
-    }  # fmt: skip
     command = [str(Path(sys.executable).with_name("mercato")), "consume"]
     sent: dict[str, float] = {}
     seen: dict[str, float] = {}
     done = threading.Event()
     watcher = threading.Thread(target=watch, args=(endpoint, seen, done))
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as child:
+    with subprocess.Popen(
+        command, env=environment(settings, endpoint, name), stderr=subprocess.DEVNULL
+    ) as child:
         watcher.start()
         began = send(endpoints.kafka(settings), name, rate, seconds + LEAD, sent)
         deadline = time.time() + 30
@@ -103,8 +96,6 @@ def measure(settings: Settings, rate: int, seconds: float) -> dict[str, Any]:
             "select p50_ms::int, p95_ms::int, p99_ms::int from ops.freshness"
             " where stage = 'produced' order by minute desc limit 1"
         ).fetchone()
-    with driver.connect(superuser, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
     took = max(sent.values()) - began
     return {
         "events": len(delays), "rate": len(sent) / took, "p50_ms": cuts[49], "p95_ms": cuts[94], "p99_ms": cuts[98],

@@ -19,6 +19,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from confluent_kafka import Producer
 
 from ingestion.batch import Batch
 from ingestion.migrations import migrate
+from ingestion.stream import Stream
 from mercato import postgres as driver
 from mercato.kafka_admin import Admin
 from mercato.postgres import Endpoint
@@ -132,15 +134,40 @@ def main() -> None:
         print(json.dumps({"events": rows, "seconds": seconds, "ratios": ratios, "peak_mb": peak}))
 
 
-def measure(settings: Settings, count: int) -> dict[str, float]:
-    """One round on fresh databases and a fresh topic."""
+@contextlib.contextmanager
+def database(settings: Settings) -> Iterator[Endpoint]:
+    """A migrated warehouse of its own, dropped in the end."""
     name = f"bench_{uuid.uuid4().hex[:8]}"
     superuser = postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER)
     with driver.connect(superuser, autocommit=True) as connection:
         connection.execute(f"create database {name} owner mercato")
     endpoint = dataclasses.replace(postgres.endpoint(settings), database=name)
-    with driver.connect(endpoint, autocommit=True) as connection:
-        migrate(connection)
+    try:
+        with driver.connect(endpoint, autocommit=True) as connection:
+            migrate(connection)
+        yield endpoint
+    finally:
+        with driver.connect(superuser, autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def environment(settings: Settings, endpoint: Endpoint, topic: str) -> dict[str, str]:
+    """What a command needs to work on that warehouse and topic."""
+    return {
+        **os.environ, **endpoints.environment(settings), "MERCATO_HOME": str(settings.home),
+        "MERCATO_WAREHOUSE__DATABASE": endpoint.database, "MERCATO_KAFKA__TOPIC": topic,
+        "MERCATO_KAFKA__BOOTSTRAP_SERVERS": endpoints.kafka(settings),
+    }  # fmt: skip
+
+
+def measure(settings: Settings, count: int) -> dict[str, float]:
+    """One round on a fresh database and a fresh topic."""
+    with database(settings) as endpoint:
+        return _measure(settings, count, endpoint)
+
+
+def _measure(settings: Settings, count: int, endpoint: Endpoint) -> dict[str, float]:
+    name = endpoint.database
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(dir=settings.home) as folder:
         rows = Path(folder) / "rows.txt"
@@ -158,21 +185,54 @@ def measure(settings: Settings, count: int) -> dict[str, float]:
             / good
         )
         psql(endpoint, "drop table keyed")
-    environment = {
-        **os.environ, **endpoints.environment(settings), "MERCATO_HOME": str(settings.home),
-        "MERCATO_WAREHOUSE__DATABASE": name, "MERCATO_KAFKA__TOPIC": name,
-        "MERCATO_KAFKA__BOOTSTRAP_SERVERS": endpoints.kafka(settings),
-    }  # fmt: skip
+    psql(endpoint, f"create table unguarded ({COLUMNS.format(json='jsonb')})")
+    found["our consumer, guarantees off"] = unguarded(settings, endpoint, name)
+    psql(endpoint, "drop table unguarded")
     command = [str(Path(sys.executable).with_name("mercato")), "consume", "--until-empty", "--json"]
-    _, found["peak_mb"], out = run(command, environment)
+    _, found["peak_mb"], out = run(command, environment(settings, endpoint, name))
     done = json.loads(out)
     assert done["received"] == count, done
     found["mercato consume"] = done["seconds"]
-    with driver.connect(superuser, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
     with Admin(endpoints.kafka(settings)) as admin:
         admin.delete_topic(name)
     return found
+
+
+def unguarded(settings: Settings, endpoint: Endpoint, topic: str) -> float:
+    """Seconds of reading, decoding and copying alone: no unique id, quarantine, ledger or position."""
+    began = time.monotonic()
+    with (
+        Admin(endpoints.kafka(settings)) as admin,
+        driver.connect(endpoint, autocommit=True) as connection,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        stream = Stream(endpoints.kafka(settings), "unguarded", topic, admin)
+        goal = stream.end_offsets()
+        stream.take_all(lambda numbers, _: dict.fromkeys(numbers, 0))
+        writing = None
+        batch = Batch(topic, topic, dict.fromkeys(goal, 0), 1_000_000)
+        while True:
+            read = stream.read(1_000, 0.05)
+            batch.extend(read.records, datetime.now(UTC))
+            over = all(
+                batch.ranges.get(number) and batch.ranges[number].next >= end for number, end in goal.items()
+            )
+            if len(batch.accepted) >= 10_000 or over:
+                if writing:
+                    writing.result()
+                writing = thread.submit(_copy, connection, [one.line for one in batch.accepted])
+                batch.accepted, batch.rejects = [], []
+            if over:
+                writing.result()
+                break
+        stream.close()
+    return time.monotonic() - began
+
+
+def _copy(connection: driver.Connection, lines: list[bytes]) -> None:
+    with connection.cursor() as cursor, cursor.copy("copy unguarded from stdin") as copy:
+        for start in range(0, len(lines), 50):
+            copy.write(b"\n".join(lines[start : start + 50]) + b"\n")
 
 
 def run(command: list[str], environment: dict[str, str]) -> tuple[float, float, str]:

@@ -31,9 +31,8 @@ from pathlib import Path
 
 import psutil
 from confluent_kafka import Producer
-from ingest import events, run
+from ingest import database, events, run
 
-from ingestion.migrations import migrate
 from mercato import postgres as driver
 from mercato.kafka_admin import Admin
 from mercato.postgres import Endpoint
@@ -155,21 +154,12 @@ def on_fresh_database(
     settings: Settings, topic: Topic, load: Callable[[Settings, Endpoint, Topic], Result]
 ) -> Result:
     """Run one loader on a database of its own."""
-    superuser = postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER)
-    name = f"peers_{uuid.uuid4().hex[:8]}"
-    with driver.connect(superuser, autocommit=True) as connection:
-        connection.execute(f"create database {name} owner mercato")
-    try:
-        return load(settings, dataclasses.replace(postgres.endpoint(settings), database=name), topic)
-    finally:
-        with driver.connect(superuser, autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)")
+    with database(settings) as endpoint:
+        return load(settings, endpoint, topic)
 
 
 def consume(settings: Settings, endpoint: Endpoint, topic: Topic) -> Result:
     """Our consumer."""
-    with driver.connect(endpoint, autocommit=True) as connection:
-        migrate(connection)
     own = settings.model_copy(update={"kafka": Kafka(bootstrap_servers=topic.servers, topic=topic.name)})
     environment = {
         **os.environ, **endpoints.environment(own), "MERCATO_HOME": str(settings.home),
