@@ -209,7 +209,7 @@ def unguarded(settings: Settings, endpoint: Endpoint, topic: str) -> float:
         stream = Stream(endpoints.kafka(settings), "unguarded", topic, admin)
         goal = stream.end_offsets()
         stream.take_all(lambda numbers, _: dict.fromkeys(numbers, 0))
-        writing = None
+        writing = thread.submit(_copy, connection, [])
         batch = Batch(topic, topic, dict.fromkeys(goal, 0), 1_000_000)
         while True:
             read = stream.read(1_000, 0.05)
@@ -218,8 +218,7 @@ def unguarded(settings: Settings, endpoint: Endpoint, topic: str) -> float:
                 batch.ranges.get(number) and batch.ranges[number].next >= end for number, end in goal.items()
             )
             if len(batch.accepted) >= 10_000 or over:
-                if writing:
-                    writing.result()
+                writing.result()
                 writing = thread.submit(_copy, connection, [one.line for one in batch.accepted])
                 batch.accepted, batch.rejects = [], []
             if over:
