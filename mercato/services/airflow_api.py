@@ -115,7 +115,7 @@ class Api:
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
         try:
-            with self._opener.open(request, timeout=30) as reply:
+            with self._opener.open(request, timeout=120) as reply:  # a busy laptop took more than 30
                 return json.load(reply)
         except urllib.error.HTTPError as error:
             said = error.read(2000).decode(errors="replace")
