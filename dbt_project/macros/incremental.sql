@@ -235,7 +235,7 @@
 {% macro models_it_reads() %}
     {%- set found = [] -%}
     {%- for node in nodes_it_reads() -%}
-        {%- if node.config.incremental_strategy == 'dirty_keys' -%}
+        {%- if node.config.materialized == 'incremental' and node.config.incremental_strategy == 'dirty_keys' -%}
             {%- do found.append(node.schema ~ '.' ~ (node.alias or node.name)) -%}
         {%- elif node.name != 'stg_load_watermark' and node.config.materialized in ['table', 'incremental', 'snapshot'] -%}
             {{ exceptions.raise_compiler_error("it reads " ~ node.name ~ ", whose changes no log tells") }}
