@@ -87,7 +87,7 @@ class Project:
                 env={**os.environ, **self.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             while child.poll() is None and not self.connection.execute(
-                "select from pg_locks where not granted and relation = %s::regclass", [f"{schema}.{model}"]
+                "select 1 from pg_locks where not granted and relation = %s::regclass", [f"{schema}.{model}"]
             ).fetchone():
                 time.sleep(0.02)
             child.send_signal(signal.SIGKILL)
