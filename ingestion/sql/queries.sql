@@ -221,3 +221,39 @@ with sessions as (
     where datname = current_database() and application_name = 'mercato consume'
 )
 select pg_terminate_backend(pid) from sessions where place = %(number)s %% number;
+
+-- name: models_behind
+-- Incremental models that haven't read all that another has changed, or not all batches below the watermark. dbt's
+-- models of another set of schemas are left out.
+select reads.reader
+from ops.model_reads as reads
+inner join ops.models as models on models.model = reads.model
+where reads.version < models.version and not starts_with(reads.reader, %(prefix)s)
+union
+select model from ops.models
+where load_xid < (select load_xid from staging.stg_load_watermark) and not starts_with(model, %(prefix)s)
+order by 1;
+
+-- name: compare_tables
+-- How many rows of one table the other hasn't, and the other way round; each as often as it occurs. By 128 bits
+-- of the row's text.
+with counted as (
+    select
+        hashtextextended(one::text, 1) as hash, hashtextextended(one::text, 2) as more_hash, 1 as rows
+    from {one} as one
+    union all
+    select hashtextextended(other::text, 1), hashtextextended(other::text, 2), -1 from {other} as other
+), residuals as (
+    select sum(rows) as residual from counted group by hash, more_hash having sum(rows) <> 0
+)
+select coalesce(sum(residual) filter (where residual > 0), 0), coalesce(-sum(residual) filter (where residual < 0), 0)
+from residuals;
+
+-- name: forget_models
+delete from ops.models where starts_with(model, %(prefix)s);
+
+-- name: forget_model_changes
+delete from ops.model_changes where starts_with(model, %(prefix)s);
+
+-- name: forget_model_reads
+delete from ops.model_reads where starts_with(reader, %(prefix)s);

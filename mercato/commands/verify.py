@@ -14,6 +14,7 @@ from ingestion.ledger import Balance, add_in_flight, read_books
 from ingestion.sql import query
 from ingestion.stream import end_offsets
 from mercato import settings as config
+from mercato.commands.full_refresh import prove
 from mercato.errors import WrongUse
 from mercato.kafka_admin import Admin
 from mercato.postgres import Connection, Missing, connect
@@ -31,6 +32,8 @@ class Verdict:
     proof: Proof | None
     behind: int
     differences: list[str]
+    #: Tables compared with a full refresh; None where that wasn't asked for.
+    refreshed: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -41,6 +44,7 @@ class Verdict:
             "truth": self.proof.truth if self.proof else None,
             "kpis": self.proof.totals if self.proof else {},
             "not_yet_transformed": self.behind,
+            "tables_compared_with_full_refresh": self.refreshed,
             "differences": self.differences,
         }
 
@@ -49,8 +53,13 @@ class Verdict:
 @click.option(
     "--truth", type=click.Path(dir_okay=False, path_type=Path), help="Truth file of `mercato generate`."
 )
+@click.option(
+    "--full-refresh",
+    is_flag=True,
+    help="Build all models anew beside these and compare each row; takes as long.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object on stdout.")
-def verify(truth: Path | None, as_json: bool) -> None:
+def verify(truth: Path | None, full_refresh: bool, as_json: bool) -> None:
     """Prove the numbers; exit code 1 and the name of each figure where they don't hold.
 
     The ledger must balance with itself, with the rows and with the stream; marts and reports must agree with
@@ -59,8 +68,13 @@ def verify(truth: Path | None, as_json: bool) -> None:
     \b
     Example:
       mercato verify --truth truth.json
+      mercato verify --full-refresh
     """
-    verdict = examine(config.load(), read_truth(truth) if truth else None)
+    settings = config.load()
+    verdict = examine(settings, read_truth(truth) if truth else None)
+    if full_refresh:
+        verdict.refreshed, differing = prove(settings)
+        verdict.differences += map(str, differing)
     if as_json:
         click.echo(json.dumps(verdict.as_dict()))
     else:
@@ -160,6 +174,8 @@ def print_verdict(verdict: Verdict) -> None:
         console.print(_money_table(verdict.proof))
     if verdict.behind:
         console.print(f"{verdict.behind:,} events are loaded but not yet in the marts: `mercato transform`")
+    if verdict.refreshed is not None:
+        console.print(f"{verdict.refreshed} tables compared with a full refresh, row for row")
     for line in verdict.differences[:MOST_DIFFERENCES]:
         console.print(f"[red]≠[/] {line}", soft_wrap=True)
     if len(verdict.differences) > MOST_DIFFERENCES:

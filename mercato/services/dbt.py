@@ -8,6 +8,7 @@ Run alone: `mercato transform --layer staging`.
 import contextlib
 import ctypes
 import fcntl
+import json
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mercato import postgres
-from mercato.errors import ServiceUnavailable
+from mercato.errors import MercatoError, ServiceUnavailable
 from mercato.services import endpoints
 from mercato.services.dbt_results import Layer, judge
 from mercato.settings import ROOT, Settings
@@ -46,14 +47,48 @@ def build(
         ServiceUnavailable: the warehouse is away, or went away: trying again can help.
     """
     started = time.monotonic()
-    postgres.connect(endpoints.warehouse(settings)).close()  # a clear word before dbt's
     target = settings.home / "dbt" / "target"
-    target.mkdir(parents=True, exist_ok=True)
-    command = [str(program()), "build", *selection(layer), *(["--full-refresh"] if full_refresh else [])]
-    with _exclusive(settings.home / "dbt" / "lock") as lock:
+    command = ["build", *selection(layer), *(["--full-refresh"] if full_refresh else [])]
+    with exclusive(settings) as lock:
         (target / "run_results.json").unlink(missing_ok=True)  # of an earlier run, it would prove nothing
-        code, words = _run(command, project, environment(settings, project), lock, on_line)
+        code, words = execute(command, project, environment(settings, project), lock, on_line)
         return judge(layer, target, code, words, seconds=time.monotonic() - started)
+
+
+#: Stands in front of the schemas of a second set of tables.
+COPY_PREFIX = "full_refresh_"
+
+
+def build_copy(
+    settings: Settings, lock: int, *, on_line: Callable[[str], None] = lambda _: None
+) -> list[str]:
+    """Build every model wholly, at the watermark that stands, in schemas of their own beside the real ones.
+
+    Returns the names, `schema.name`, of the real tables; a copy's has COPY_PREFIX in front.
+
+    Raises:
+        MercatoError: a model failed.
+    """
+    target = settings.home / "dbt" / "target-copy"
+    env = {**environment(settings), "DBT_TARGET_PATH": str(target)}
+    words = [
+        "--full-refresh",
+        "--exclude",
+        "stg_load_watermark",
+        "--vars",
+        json.dumps({"schema_prefix": COPY_PREFIX}),
+    ]
+    code, last = execute(["run", *words], PROJECT, env, lock, on_line)
+    if code:
+        log = settings.home / "dbt" / "logs" / "dbt.log"
+        raise MercatoError(f"the full refresh failed: {' '.join(last[-3:])}", f"dbt's log is {log}")
+    nodes = json.loads((target / "manifest.json").read_text("utf-8"))["nodes"].values()
+    return sorted(
+        f"{node['schema'].removeprefix(COPY_PREFIX)}.{node['alias']}"
+        for node in nodes
+        if node["resource_type"] == "model" and node["config"]["materialized"] == "incremental"
+        and node["name"] != "stg_load_watermark"
+    )  # fmt: skip
 
 
 def program() -> Path:
@@ -81,10 +116,10 @@ def environment(settings: Settings, project: Path = PROJECT) -> dict[str, str]:
     }
 
 
-def _run(
-    command: list[str], project: Path, env: dict[str, str], lock: int, on_line: Callable[[str], None]
+def execute(
+    words: list[str], project: Path, env: dict[str, str], lock: int, on_line: Callable[[str], None]
 ) -> tuple[int, list[str]]:
-    """Run dbt, and end it if we end, however we do; returns its exit code and last words."""
+    """Run dbt, and end it if we end, however we do; returns its exit code and last words. `lock`: see `exclusive`."""
     last: list[str] = []
     libc, parent = ctypes.CDLL(None), os.getpid()
 
@@ -94,7 +129,7 @@ def _run(
             os._exit(1)
 
     with subprocess.Popen(
-        command,
+        [str(program()), *words],
         cwd=project,
         env=env,
         stdin=subprocess.DEVNULL,
@@ -121,7 +156,15 @@ def _run(
 
 
 @contextlib.contextmanager
-def _exclusive(path: Path) -> Iterator[int]:
+def exclusive(settings: Settings) -> Iterator[int]:
+    """Alone among the runs of this checkout; yields the lock, which dbt's process holds too.
+
+    Raises:
+        ServiceUnavailable: the warehouse is away, or another run doesn't end.
+    """
+    postgres.connect(endpoints.warehouse(settings)).close()  # a clear word before dbt's
+    path = settings.home / "dbt" / "lock"
+    (path.parent / "target").mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:

@@ -1,3 +1,14 @@
+{{ config(
+    key='anonymous_id',
+    unique_key='message_id',
+    dirty_keys="{{ changed('stg_events', 'anonymous_id') }}",
+    emits={
+        'anonymous_id': 'anonymous_id',
+        'order_message_id': "case when event_name = 'Order Completed' then message_id end",
+    },
+    indexes=[{'columns': ['anonymous_id']}],
+) }}
+
 with
 
 events as (
@@ -5,6 +16,7 @@ events as (
     select * from {{ ref('stg_events') }}
     -- Without a visitor there is no visit: imports and servers send such events.
     where anonymous_id is not null
+        {{ and_dirty('anonymous_id') }}
 
 ),
 

@@ -1,14 +1,30 @@
+{{ config(
+    key='order_id',
+    unique_key=['order_id', 'line_number'],
+    dirty_keys="
+        {{ changed('int_orders', 'order_id') }}
+        union all
+        {{ changed('stg_order_lines', 'order_id') }}
+    ",
+    emits={'order_id': 'order_id', 'ordered_on': 'ordered_on'},
+    indexes=[{'columns': ['order_id']}, {'columns': ['ordered_on']}],
+) }}
+
 with
 
 orders as (
 
     select * from {{ ref('int_orders') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 
 order_lines as (
 
     select * from {{ ref('stg_order_lines') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 
@@ -18,6 +34,7 @@ final as (
         orders.order_id,
         order_lines.line_number,
         orders.ordered_at,
+        {{ utc_day('orders.ordered_at') }} as ordered_on,
         order_lines.product_id,
         order_lines.sku,
         order_lines.product_name,

@@ -1,14 +1,35 @@
+{{ config(
+    key='order_id',
+    unique_key='order_id',
+    dirty_keys="
+        {{ changed('stg_orders', 'order_id') }}
+        union all
+        {{ changed('stg_order_lines', 'order_id') }}
+    ",
+    emits={'order_id': 'order_id', 'anonymous_id': 'anonymous_id', 'user_id': 'user_id'},
+    indexes=[
+        {'columns': ['order_id'], 'unique': true},
+        {'columns': ['message_id']},
+        {'columns': ['anonymous_id']},
+        {'columns': ['user_id']},
+    ],
+) }}
+
 with
 
 orders as (
 
     select * from {{ ref('stg_orders') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 
 order_lines as (
 
     select * from {{ ref('stg_order_lines') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 

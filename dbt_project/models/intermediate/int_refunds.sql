@@ -1,27 +1,51 @@
+{{ config(
+    key='order_id',
+    unique_key='message_id',
+    dirty_keys="
+        {{ changed('stg_refunds', 'order_id') }}
+        union all
+        {{ changed('stg_refund_lines', 'order_id') }}
+        union all
+        {{ changed('int_orders', 'order_id') }}
+        union all
+        {{ changed('int_order_lines', 'order_id') }}
+    ",
+    emits={'order_id': 'order_id'},
+    indexes=[{'columns': ['order_id']}],
+) }}
+
 -- What of a refund is merchandise; shipping and tax given back are no part of revenue.
 with
 
 refunds as (
 
     select * from {{ ref('stg_refunds') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 
 refund_lines as (
 
     select * from {{ ref('stg_refund_lines') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('int_orders') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 
 order_lines as (
 
     select * from {{ ref('int_order_lines') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 

@@ -1,21 +1,49 @@
+{{ config(
+    key='user_id',
+    unique_key='user_id',
+    dirty_keys="
+        {{ changed('stg_events', 'user_id') }}
+        union all
+        {{ changed('stg_identifies', 'user_id') }}
+        union all
+        {{ changed('int_orders', 'user_id') }}
+        union all
+        {{ changed('fct_sessions', 'customer_id') }}
+    ",
+    emits={'user_id': 'user_id'},
+) }}
+
 with
 
 events as (
 
     select * from {{ ref('stg_events') }}
     where user_id is not null
+        {{ and_dirty('user_id') }}
 
 ),
 
 identifies as (
 
     select * from {{ ref('stg_identifies') }}
+    where true
+        {{ and_dirty('user_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('int_orders') }}
+    where user_id is not null
+        {{ and_dirty('user_id') }}
+
+),
+
+sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+    where customer_id is not null
+        {{ and_dirty('customer_id') }}
 
 ),
 
@@ -54,8 +82,19 @@ order_sums as (
         count(*) as orders
 
     from orders
-    where user_id is not null
     group by user_id
+
+),
+
+session_sums as (
+
+    select
+        customer_id,
+        count(distinct anonymous_id) as visitors,
+        count(*) as sessions
+
+    from sessions
+    group by customer_id
 
 ),
 
@@ -71,11 +110,14 @@ final as (
         seen.last_seen_at,
         order_sums.first_order_at,
         order_sums.last_order_at,
-        coalesce(order_sums.orders, 0) as orders
+        coalesce(order_sums.orders, 0) as orders,
+        coalesce(session_sums.visitors, 0) as visitors,
+        coalesce(session_sums.sessions, 0) as sessions
 
     from seen
     left join traits on seen.user_id = traits.user_id
     left join order_sums on seen.user_id = order_sums.user_id
+    left join session_sums on seen.user_id = session_sums.customer_id
 
 )
 

@@ -1,46 +1,17 @@
+{{ config(
+    key='product_id',
+    unique_key='product_id',
+    dirty_keys="{{ changed('int_product_attributes', 'product_id') }}",
+    emits={'product_id': 'product_id'},
+) }}
+
 with
 
-interactions as (
+attributes as (
 
-    select * from {{ ref('stg_product_interactions') }}
-
-),
-
-order_lines as (
-
-    select * from {{ ref('int_order_lines') }}
-
-),
-
-sightings as (
-
-    select
-        product_id,
-        occurred_at as seen_at,
-        message_id as tie_breaker,
-        sku,
-        product_name,
-        brand,
-        category,
-        price,
-        stated_currency
-
-    from interactions
-
-    union all
-
-    select
-        product_id,
-        ordered_at as seen_at,
-        order_id || '|' || line_number as tie_breaker,
-        sku,
-        product_name,
-        brand,
-        category,
-        {{ major_units('unit_price_minor', 'currency') }} as price,
-        currency as stated_currency
-
-    from order_lines
+    select * from {{ ref('int_product_attributes') }}
+    where true
+        {{ and_dirty('product_id') }}
 
 ),
 
@@ -48,17 +19,17 @@ last_known as (
 
     select
         product_id,
-        {{ first_known('sku', 'seen_at desc, tie_breaker desc') }} as sku,
-        {{ first_known('product_name', 'seen_at desc, tie_breaker desc') }} as product_name,
-        {{ first_known('brand', 'seen_at desc, tie_breaker desc') }} as brand,
-        {{ first_known('category', 'seen_at desc, tie_breaker desc') }} as category,
-        {{ first_known('price', 'seen_at desc, tie_breaker desc') }} as price,
-        {{ first_known("case when price is not null then coalesce(stated_currency, '') end", 'seen_at desc, tie_breaker desc') }} as price_currency,
-        {{ first_known('stated_currency', 'seen_at desc, tie_breaker desc') }} as any_currency,
-        min(seen_at) as first_seen_at,
+        max(case when attribute = 'sku' then value end) as sku,
+        max(case when attribute = 'product_name' then value end) as product_name,
+        max(case when attribute = 'brand' then value end) as brand,
+        max(case when attribute = 'category' then value end) as category,
+        cast(max(case when attribute = 'price' then value end) as numeric) as price,
+        max(case when attribute = 'price_currency' then value end) as price_currency,
+        max(case when attribute = 'any_currency' then value end) as any_currency,
+        min(first_seen_at) as first_seen_at,
         max(seen_at) as last_seen_at
 
-    from sightings
+    from attributes
     group by product_id
 
 ),

@@ -1,8 +1,17 @@
+{{ config(
+    key='order_id',
+    unique_key=['order_id', 'line_number'],
+    dirty_keys="{{ changed('int_order_lines', 'order_id') }}",
+    emits={'order_id': 'order_id', 'product_id': 'product_id'},
+) }}
+
 with
 
 order_lines as (
 
     select * from {{ ref('int_order_lines') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 

@@ -1,8 +1,23 @@
+{{ config(
+    key='order_id',
+    unique_key='order_id',
+    dirty_keys="
+        {{ changed('int_orders', 'order_id') }}
+        union all
+        select order_id from {{ ref('int_orders') }}
+        where message_id in ({{ changed('int_events_sessionized', 'order_message_id') }})
+    ",
+    emits={'order_id': 'order_id', 'ordered_on': 'ordered_on', 'user_id': 'user_id', 'session_id': 'session_id'},
+    indexes=[{'columns': ['ordered_on']}],
+) }}
+
 with
 
 orders as (
 
     select * from {{ ref('int_orders') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 
@@ -39,7 +54,10 @@ final as (
         ) as total_minor
 
     from orders
-    left join sessionized on orders.message_id = sessionized.message_id
+    -- By the visitor too, which is what the events are found by.
+    left join sessionized
+        on orders.anonymous_id = sessionized.anonymous_id
+        and orders.message_id = sessionized.message_id
 
 )
 

@@ -1,8 +1,18 @@
+{{ config(
+    key='order_id',
+    unique_key='refund_id',
+    dirty_keys="{{ changed('int_refunds', 'order_id') }}",
+    emits={'order_id': 'order_id', 'refunded_on': 'refunded_on'},
+    indexes=[{'columns': ['order_id']}, {'columns': ['refunded_on']}],
+) }}
+
 with
 
 refunds as (
 
     select * from {{ ref('int_refunds') }}
+    where true
+        {{ and_dirty('order_id') }}
 
 ),
 

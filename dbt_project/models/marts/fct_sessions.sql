@@ -1,14 +1,45 @@
+{{ config(
+    key='anonymous_id',
+    unique_key='session_id',
+    dirty_keys="
+        {{ changed('int_events_sessionized', 'anonymous_id') }}
+        union all
+        {{ changed('int_visitors', 'anonymous_id') }}
+        union all
+        {{ changed('int_orders', 'anonymous_id') }}
+    ",
+    emits={
+        'session_id': 'session_id',
+        'anonymous_id': 'anonymous_id',
+        'customer_id': 'customer_id',
+        'started_on': 'started_on',
+    },
+    indexes=[{'columns': ['anonymous_id']}, {'columns': ['started_on']}, {'columns': ['customer_id']}],
+) }}
+
 with
 
 sessionized as (
 
     select * from {{ ref('int_events_sessionized') }}
+    where true
+        {{ and_dirty('anonymous_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('int_orders') }}
+    where true
+        {{ and_dirty('anonymous_id') }}
+
+),
+
+visitors as (
+
+    select * from {{ ref('int_visitors') }}
+    where true
+        {{ and_dirty('anonymous_id') }}
 
 ),
 
@@ -44,9 +75,11 @@ sessions as (
 final as (
 
     select
-        session_id,
-        anonymous_id,
-        user_id,
+        sessions.session_id,
+        sessions.anonymous_id,
+        sessions.user_id,
+        -- Who the visitor turned out to be, also in the sessions in which nobody was logged in.
+        coalesce(sessions.user_id, visitors.user_id) as customer_id,
         started_at,
         {{ utc_day('started_at') }} as started_on,
         ended_at,
@@ -82,6 +115,7 @@ final as (
         landing_path
 
     from sessions
+    left join visitors on sessions.anonymous_id = visitors.anonymous_id
 
 )
 

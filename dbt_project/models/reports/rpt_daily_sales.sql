@@ -1,14 +1,28 @@
+{{ config(
+    key='day',
+    unique_key=['day', 'currency'],
+    dirty_keys="
+        {{ changed('fct_orders', 'ordered_on', 'date') }}
+        union all
+        {{ changed('fct_refunds', 'refunded_on', 'date') }}
+    ",
+) }}
+
 with
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
+    where true
+        {{ and_dirty('ordered_on') }}
 
 ),
 
 refunds as (
 
     select * from {{ ref('fct_refunds') }}
+    where true
+        {{ and_dirty('refunded_on') }}
 
 ),
 

@@ -1,8 +1,16 @@
+{{ config(
+    key='day',
+    unique_key=['day', 'step_number'],
+    dirty_keys="{{ changed('fct_sessions', 'started_on', 'date') }}",
+) }}
+
 with
 
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
+    where true
+        {{ and_dirty('started_on') }}
 
 ),
 

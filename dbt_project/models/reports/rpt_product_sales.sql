@@ -1,14 +1,28 @@
+{{ config(
+    key='product_id',
+    unique_key=['product_id', 'currency'],
+    dirty_keys="
+        {{ changed('int_product_days', 'product_id') }}
+        union all
+        {{ changed('dim_products', 'product_id') }}
+    ",
+) }}
+
 with
 
-order_lines as (
+product_days as (
 
-    select * from {{ ref('fct_order_lines') }}
+    select * from {{ ref('int_product_days') }}
+    where true
+        {{ and_dirty('product_id') }}
 
 ),
 
 products as (
 
     select * from {{ ref('dim_products') }}
+    where true
+        {{ and_dirty('product_id') }}
 
 ),
 
@@ -17,13 +31,13 @@ sold as (
     select
         product_id,
         currency,
-        count(distinct order_id) as orders,
-        sum(quantity) as units,
+        sum(orders) as orders,
+        sum(units) as units,
         sum(gross_minor) as gross_minor,
-        min(ordered_at) as first_sold_at,
-        max(ordered_at) as last_sold_at
+        min(first_sold_at) as first_sold_at,
+        max(last_sold_at) as last_sold_at
 
-    from order_lines
+    from product_days
     group by product_id, currency
 
 ),
@@ -36,7 +50,7 @@ final as (
         products.product_name,
         products.brand,
         products.category,
-        sold.orders,
+        cast(sold.orders as bigint) as orders,
         cast(sold.units as bigint) as units,
         {{ major_units('sold.gross_minor', 'sold.currency') }} as gross_revenue,
         {{ major_units('sold.gross_minor / nullif(sold.units, 0)', 'sold.currency') }} as average_price,

@@ -1,8 +1,12 @@
+{{ config(
+    indexes=[{'columns': ['batch_id']}],
+) }}
+
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('base_events') }}
 
 ),
 
@@ -14,6 +18,7 @@ started as (
 
     from events
     where event_type = 'track' and event_name = 'Checkout Started'
+        {{ and_new_batches() }}
 
 ),
 
@@ -27,7 +32,8 @@ final as (
         occurred_at,
         currency,
         {{ minor_units(json_numeric('properties', 'value'), 'currency') }} as value_minor,
-        {{ json_text('properties', 'coupon') }} as coupon
+        {{ json_text('properties', 'coupon') }} as coupon,
+        batch_id
 
     from started
 

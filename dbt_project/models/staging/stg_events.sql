@@ -1,20 +1,13 @@
+{{ config(
+    emits={'anonymous_id': 'anonymous_id', 'user_id': 'user_id'},
+    indexes=[{'columns': ['anonymous_id']}, {'columns': ['user_id']}],
+) }}
+
 with
 
 events as (
 
-    select * from {{ source('raw', 'events') }}
-
-),
-
-ledger as (
-
-    select * from {{ source('ops', 'ledger') }}
-
-),
-
-watermark as (
-
-    select * from {{ ref('stg_load_watermark') }}
+    select * from {{ ref('base_events') }}
 
 ),
 
@@ -22,46 +15,32 @@ final as (
 
     select
         message_id,
-        type as event_type,
-        event as event_name,
+        event_type,
+        event_name,
         user_id,
         anonymous_id,
 
-        timestamp as occurred_at,
+        occurred_at,
         sent_at,
         received_at,
 
-        {{ json_text('context', 'page.path') }} as page_path,
-        {{ json_text('context', 'page.referrer') }} as referrer,
-        {{ json_text('context', 'campaign.source') }} as utm_source,
-        {{ json_text('context', 'campaign.medium') }} as utm_medium,
-        {{ json_text('context', 'campaign.name') }} as utm_campaign,
-        {{ json_text('context', 'locale') }} as locale,
-        upper(coalesce(
-            {{ json_text('context', 'location.country') }},
-            substring({{ json_text('context', 'locale') }} from '[-_]([A-Za-z]{2})$')
-        )) as country,
-        {{ json_text('context', 'ip') }} as ip,
-        {{ json_text('context', 'userAgent') }} as user_agent,
-        case
-            when {{ json_text('context', 'device.type') }} is not null then lower({{ json_text('context', 'device.type') }})
-            when {{ json_text('context', 'userAgent') }} ~* 'ipad|tablet' then 'tablet'
-            when {{ json_text('context', 'userAgent') }} ~* 'mobi|iphone|android' then 'mobile'
-            when {{ json_text('context', 'userAgent') }} is not null then 'desktop'
-        end as device,
-
-        properties,
-        traits,
+        page_path,
+        referrer,
+        utm_source,
+        utm_medium,
+        utm_campaign,
+        locale,
+        country,
+        ip,
+        user_agent,
+        device,
 
         batch_id,
         loaded_at
 
     from events
-    where batch_id in (
-        select ledger.batch_id
-        from ledger
-        inner join watermark on ledger.load_xid < watermark.load_xid
-    )
+    where true
+        {{ and_new_batches() }}
 
 )
 

@@ -1,8 +1,13 @@
+{{ config(
+    emits={'user_id': 'user_id'},
+    indexes=[{'columns': ['user_id']}],
+) }}
+
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('base_events') }}
 
 ),
 
@@ -19,10 +24,12 @@ final as (
         ) as customer_name,
         lower({{ json_text('traits', 'email') }}) as email,
         coalesce({{ json_text('traits', 'country') }}, {{ json_text('traits', 'address.country') }}) as country,
-        coalesce({{ json_text('traits', 'city') }}, {{ json_text('traits', 'address.city') }}) as city
+        coalesce({{ json_text('traits', 'city') }}, {{ json_text('traits', 'address.city') }}) as city,
+        batch_id
 
     from events
     where event_type = 'identify' and user_id is not null
+        {{ and_new_batches() }}
 
 )
 

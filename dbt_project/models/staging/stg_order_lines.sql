@@ -1,8 +1,13 @@
+{{ config(
+    emits={'order_id': 'order_id', 'batch_id': 'batch_id'},
+    indexes=[{'columns': ['order_id']}, {'columns': ['batch_id']}],
+) }}
+
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('base_events') }}
 
 ),
 
@@ -11,6 +16,7 @@ lines as (
     select
         events.message_id,
         events.occurred_at,
+        events.batch_id,
         events.properties,
         products.item as product,
         products.item_number as line_number,
@@ -22,6 +28,7 @@ lines as (
     from events
     {{ json_items('events.properties', 'products', 'products') }}
     where events.event_type = 'track' and events.event_name = 'Order Completed'
+        {{ and_new_batches() }}
 
 ),
 
@@ -42,7 +49,8 @@ final as (
         quantity,
         {{ minor_units('price', 'currency') }} as unit_price_minor,
         -- Rounded once, after the product: prices below a minor unit are real in wholesale.
-        {{ minor_units('price * quantity', 'currency') }} as gross_minor
+        {{ minor_units('price * quantity', 'currency') }} as gross_minor,
+        batch_id
 
     from lines
 

@@ -1,8 +1,13 @@
+{{ config(
+    emits={'order_id': 'order_id'},
+    indexes=[{'columns': ['order_id']}],
+) }}
+
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('base_events') }}
 
 ),
 
@@ -14,6 +19,7 @@ completed as (
 
     from events
     where event_type = 'track' and event_name = 'Order Completed'
+        {{ and_new_batches() }}
 
 ),
 
@@ -34,6 +40,7 @@ final as (
         {{ json_text('properties', 'coupon') }} as coupon,
         {{ json_text('properties', 'affiliation') }} as affiliation,
         country,
+        batch_id,
         loaded_at
 
     from completed

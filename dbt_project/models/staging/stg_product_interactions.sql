@@ -1,8 +1,13 @@
+{{ config(
+    emits={'batch_id': 'batch_id'},
+    indexes=[{'columns': ['batch_id']}],
+) }}
+
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('base_events') }}
 
 ),
 
@@ -24,11 +29,13 @@ final as (
         -- Major units still: shops seldom name a currency here, and then the product's sales have to.
         {{ json_numeric('properties', 'price') }} as price,
         coalesce(cast({{ json_numeric('properties', 'quantity') }} as bigint), 1) as quantity,
-        {{ json_text('properties', 'cart_id') }} as cart_id
+        {{ json_text('properties', 'cart_id') }} as cart_id,
+        batch_id
 
     from events
     where event_type = 'track'
         and event_name in ('Product Clicked', 'Product Viewed', 'Product Added', 'Product Removed')
+        {{ and_new_batches() }}
 
 )
 

@@ -1,8 +1,13 @@
+{{ config(
+    emits={'order_id': 'order_id'},
+    indexes=[{'columns': ['order_id']}],
+) }}
+
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('base_events') }}
 
 ),
 
@@ -20,10 +25,12 @@ final as (
         {{ json_numeric('properties', 'total') }} as total,
         {{ json_numeric('properties', 'shipping') }} as shipping,
         {{ json_numeric('properties', 'tax') }} as tax,
+        batch_id,
         loaded_at
 
     from events
     where event_type = 'track' and event_name = 'Order Refunded'
+        {{ and_new_batches() }}
 
 )
 

@@ -1,0 +1,257 @@
+{#  Incremental by dirty key. A model's config says
+
+      incremental_strategy: dirty_keys
+      key         column by which rows are recomputed: all rows of a dirty key, or none
+      unique_key  column or columns that tell rows of a key apart
+      dirty_keys  query of the keys to recompute, from `changed(…)` of every model it reads, or `new_batches()`
+      emits       {kind: expression}: keys of changed rows, old and new, for the models that read this one
+      append      true where rows only ever come: nothing is compared
+
+    and its query restricts what it reads by `and_dirty(column)`. A run is one transaction: it locks the model's row
+    in ops.models, takes the dirty keys, computes their rows, deletes and inserts only those that differ, and writes
+    down the keys of these and how far it has read. Killed anywhere, the model is as before; a model that was left
+    behind, by a kill or a partial `dbt build --select`, catches up by itself.
+
+    The whole table is made anew, with all rows of those that read it, when it is not there, by --full-refresh,
+    when its query (macros, vars, views and contract included) isn't the one that made its rows, or when a model
+    it reads was made anew. #}
+{% materialization incremental, adapter='postgres' %}
+    {%- if config.get('incremental_strategy') != 'dirty_keys' -%}
+        {{ return(dbt.materialization_incremental_default()) }}
+    {%- endif -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target = this.incorporate(type='table') -%}
+    {%- set name = quoted(model_key(this)) -%}
+    {%- set checksum = quoted(query_checksum(sql)) -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {% call statement('lock', auto_begin=True) %}
+        insert into ops.models (model) values ({{ name }})
+        on conflict (model) do update set model = excluded.model
+    {% endcall %}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {%- do run_query(read_versions_sql(name)) -%}
+    {%- if config.get('reads_raw') -%}
+        {%- do run_query("select load_xid from " ~ ref('stg_load_watermark') ~ " for share") -%}
+    {%- endif -%}
+
+    {%- set whole = existing is none or existing.type != 'table' or should_full_refresh()
+        or run_query(must_rebuild_sql(name, checksum)).rows[0][0] -%}
+    {%- if whole -%}
+        {%- do refuse_to_forget(existing) -%}
+        {%- do rebuild(existing, target, without_increments(sql)) -%}
+        {%- set changed = true -%}
+    {%- else -%}
+        {%- set changed = increment(target, sql, name) -%}
+    {%- endif -%}
+
+    {% call statement('books') %}
+        {%- if changed and not whole %}
+            {{ log_changes_sql(name) }};
+        {%- endif %}
+        update ops.models
+        set checksum = {{ checksum }}
+            {%- if changed %}, version = version + 1, changed_at = now() {% endif -%}
+            {%- if whole %}, log_from = version + 1 {% endif -%}
+            {%- if config.get('reads_raw') %}, load_xid = (select load_xid from {{ ref('stg_load_watermark') }}) {% endif %}
+        where model = {{ name }};
+        {%- if changed %}
+            {{ prune_changes_sql(name) }};
+        {%- endif %}
+        insert into ops.model_reads (reader, model, version)
+        select {{ name }}, model, upto from models_read
+        on conflict (reader, model) do update set version = excluded.version
+    {% endcall %}
+
+    {% do apply_grants(target, config.get('grants'), should_revoke=should_revoke(existing, whole)) %}
+    {% do persist_docs(target, model) %}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+
+{# Make the table anew beside the old one and put it in its place; indexes and statistics included. #}
+{% macro rebuild(existing, target, query) %}
+    {%- set built = make_intermediate_relation(target) -%}
+    {%- do adapter.drop_relation(built) -%}
+    {% call statement('main') %}
+        {{ get_create_table_as_sql(False, built, query) }}
+    {% endcall %}
+    {%- do create_indexes(built) -%}
+    {%- if existing is not none -%}
+        {%- do adapter.drop_relation(existing) -%}
+    {%- endif -%}
+    {%- do adapter.rename_relation(built, target) -%}
+    {%- do run_query("analyze " ~ target) -%}
+{% endmacro %}
+
+
+{# Recompute the rows of the dirty keys and write those that differ; whether there were any. What went and what
+   came stays in rows_gone and rows_come until the end of the transaction. #}
+{% macro increment(target, query, name) %}
+    {%- if '/*increment*/' not in query -%}
+        {{ exceptions.raise_compiler_error("it never restricts what it reads: use and_dirty()") }}
+    {%- endif -%}
+    {%- set dirty = render(config.get('dirty_keys')) -%}
+    {%- for upstream in models_it_reads() if quoted(upstream) not in dirty -%}
+        {{ exceptions.raise_compiler_error("its dirty_keys don't ask what " ~ upstream ~ " changed") }}
+    {%- endfor -%}
+    {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='quoted') | list -%}
+    {%- set key = config.get('key') -%}
+    {%- set unique_key = config.get('unique_key') -%}
+    {%- set unique_key = [unique_key] if unique_key is string else unique_key -%}
+
+    {%- do make_temporary('dirty_keys', "select distinct key from (" ~ dirty ~ ") as dirty (key) where key is not null") -%}
+    {%- if not run_query("select exists (select 1 from dirty_keys)").rows[0][0] -%}
+        {% call statement('main') %} select 'nothing is new' {% endcall %}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set all_columns = columns | join(', ') -%}
+    {%- if config.get('append') -%}
+        {%- do make_temporary('rows_come', "select " ~ all_columns ~ " from (" ~ query ~ ") as computed") -%}
+        {%- do make_temporary('rows_gone', "select " ~ all_columns ~ " from rows_come where false") -%}
+    {%- else -%}
+        {%- do make_temporary('rows_now', "select " ~ all_columns ~ " from (" ~ query ~ ") as computed") -%}
+        {%- do make_temporary('rows_before',
+            "select " ~ all_columns ~ " from " ~ target ~ " where " ~ key ~ " in (select key from dirty_keys)") -%}
+        {%- do make_temporary('rows_gone', rows_that_differ('rows_before', 'rows_now', unique_key, columns)) -%}
+        {%- do make_temporary('rows_come', rows_that_differ('rows_now', 'rows_before', unique_key, columns)) -%}
+        {%- do run_query(
+            "delete from " ~ target ~ " as target using rows_gone where "
+            ~ same_columns('target', 'rows_gone', [key] + unique_key)) -%}
+    {%- endif -%}
+    {% call statement('main') %}
+        insert into {{ target }} ({{ all_columns }}) select {{ all_columns }} from rows_come
+    {% endcall %}
+    {{ return(run_query("select exists (select 1 from rows_come) or exists (select 1 from rows_gone)").rows[0][0]) }}
+{% endmacro %}
+
+
+{# Rows of one table that the other hasn't, or has with other values. #}
+{% macro rows_that_differ(one, other, unique_key, columns) -%}
+    select one.* from {{ one }} as one
+    left join {{ other }} as other on {{ same_columns('one', 'other', unique_key) }}
+    where other.{{ unique_key[0] }} is null
+    {%- for column in columns %} or one.{{ column }} is distinct from other.{{ column }} {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro same_columns(one, other, columns) -%}
+    {%- for column in columns -%}
+        {{ one }}.{{ column }} = {{ other }}.{{ column }} {{- ' and ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{# Temporary tables have statistics, which a subquery hasn't: the planner sees how little is asked for. #}
+{% macro make_temporary(name, query) %}
+    {%- do run_query("create temporary table " ~ name ~ " on commit drop as " ~ query) -%}
+    {%- do run_query("analyze " ~ name) -%}
+{% endmacro %}
+
+
+{# The models it reads, with the version up to which it has read them (none yet: null) and the one they are at.
+   They stay as they are until this transaction ends. #}
+{% macro read_versions_sql(name) %}
+    create temporary table models_read on commit drop as
+    select models.model, reads.version, models.version as upto, models.log_from
+    from ops.models as models
+    left join ops.model_reads as reads on models.model = reads.model and reads.reader = {{ name }}
+    where models.model in ('' {%- for upstream in models_it_reads() -%}, {{ quoted(upstream) }} {%- endfor -%})
+    for share of models
+{% endmacro %}
+
+
+{# Whether the change log doesn't tell all that happened since the model was last built, or its query is another. #}
+{% macro must_rebuild_sql(name, checksum) %}
+    select
+        (select models.checksum is distinct from {{ checksum }} from ops.models as models where models.model = {{ name }})
+        or (select count(*) from models_read) != {{ models_it_reads() | length }}
+        or exists (select 1 from models_read where version is null or version < log_from)
+{% endmacro %}
+
+
+{% macro log_changes_sql(name) %}
+    {%- set emits = config.get('emits', {}) -%}
+    {%- if emits -%}
+    insert into ops.model_changes (model, version, kind, key)
+    {%- for kind, expression in emits.items() %}
+    select distinct {{ name }}, models.version + 1, {{ quoted(kind) }}, cast({{ expression }} as text)
+    from (select * from rows_gone union all select * from rows_come) as differing
+    cross join ops.models as models
+    where models.model = {{ name }} and ({{ expression }}) is not null
+    {{ 'union all' if not loop.last }}
+    {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{# Forget what every reader has read; a reader more than 100 versions behind reads the model wholly. #}
+{% macro prune_changes_sql(name) %}
+    update ops.models as models
+    set log_from = greatest(models.log_from, models.version - 100, least(models.version, (
+        select min(reads.version) from ops.model_reads as reads where reads.model = models.model
+    )))
+    where models.model = {{ name }};
+    delete from ops.model_changes as changes
+    using ops.models as models
+    where models.model = {{ name }} and changes.model = models.model and changes.version <= models.log_from
+{% endmacro %}
+
+
+{# Changes when the rows would: query with macros and vars, views it reads, key columns, contract, indexes. #}
+{% macro query_checksum(query) %}
+    {%- set parts = [query, config.get('key'), config.get('unique_key'), config.get('dirty_keys'), config.get('emits'), config.get('indexes')] -%}
+    {%- for node in nodes_it_reads() if node.config.materialized not in ['incremental', 'table'] -%}
+        {%- do parts.append(node.checksum.checksum) -%}
+    {%- endfor -%}
+    {%- if config.get('contract').enforced -%}
+        {%- for column in model.columns.values() -%}
+            {%- do parts.append([column.name, column.data_type, column.constraints | map(attribute='type') | list]) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(local_md5(parts | string)) }}
+{% endmacro %}
+
+
+{# The query of a full refresh. #}
+{% macro without_increments(query) %}
+    {{ return(modules.re.sub('(?s)/[*]increment[*]/.*?/[*]tnemercni[*]/', '', query)) }}
+{% endmacro %}
+
+
+{% macro nodes_it_reads() %}
+    {%- set found = [] -%}
+    {%- for unique_id in model.depends_on.nodes if unique_id in graph.nodes -%}
+        {%- do found.append(graph.nodes[unique_id]) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{# Names in the books of the incremental models it reads. A plain table's changes are in no log, so none may be read. #}
+{% macro models_it_reads() %}
+    {%- set found = [] -%}
+    {%- for node in nodes_it_reads() -%}
+        {%- if node.config.materialized == 'incremental' and node.config.incremental_strategy == 'dirty_keys' -%}
+            {%- do found.append(node.schema ~ '.' ~ (node.alias or node.name)) -%}
+        {%- elif node.name != 'stg_load_watermark' and node.config.materialized in ['table', 'incremental', 'snapshot'] -%}
+            {{ exceptions.raise_compiler_error("it reads " ~ node.name ~ ", whose changes no log tells") }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{# A new query would rebuild a model on raw from what raw still has: that is for people to decide. #}
+{% macro refuse_to_forget(existing) %}
+    {%- if existing is not none and config.get('reads_raw') and not should_full_refresh()
+        and run_query("select exists (select 1 from ops.dropped_months)").rows[0][0] -%}
+        {{ exceptions.raise_compiler_error(
+            "its query has changed, and raw has dropped months that its rows still hold; "
+            ~ "`--full-refresh` builds it from what raw has") }}
+    {%- endif -%}
+{% endmacro %}
+
