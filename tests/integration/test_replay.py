@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ingestion.batch import Batch
 from ingestion.decode import Rejected
+from ingestion.drift import Drift
 from ingestion.ledger import Balance, read_books
 from ingestion.reasons import REASONS
 from ingestion.replay import Outcome, Selection, replay
@@ -40,7 +41,7 @@ UNSTORABLE = [
 ]
 
 
-def of_then(raw: bytes | None, now: datetime, max_bytes: int) -> Rejected:
+def of_then(raw: bytes | None, now: datetime, max_bytes: int, drift: Drift) -> Rejected:
     """A contract of former days, which knew none of these events."""
     return Rejected("unknown_event", "this event is not in the contract", contract_version=0)
 
