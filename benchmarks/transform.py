@@ -1,0 +1,136 @@
+"""Does a run of the models cost what is new, or what there is? The same delta on a small and on a large history.
+
+A shop with faults (2 %, events up to 90 days late among them), of one day more a delta or so; its stream is loaded as
+the consumer does, the history built wholly, then each delta by a run of its own. Seconds are dbt's own, by model: the
+median of the rounds. Ratio: large by small, from this run; 1 is a cost that doesn't grow with history.
+
+    .venv/bin/python benchmarks/transform.py --small 1000000 --large 10000000 --delta 100000
+"""
+
+import argparse
+import itertools
+import json
+import shutil
+import statistics
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from data_generator import simulate
+from data_generator.config import Config
+from ingestion.batch import Batch
+from ingestion.migrations import migrate
+from ingestion.warehouse import write_batch
+from mercato import postgres as driver
+from mercato.postgres import Connection
+from mercato.services import dbt, endpoints, postgres, process
+from mercato.settings import ROOT, Settings, Warehouse
+
+#: Events of an average session, so that a delta is about a day.
+EVENTS_PER_SESSION = 5.6
+BATCH = 5_000
+END = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def main() -> None:
+    """Print the table, and with --json one object on the last line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--small", type=int, default=1_000_000, help="events of the small history")
+    parser.add_argument("--large", type=int, default=10_000_000, help="events of the large one")
+    parser.add_argument("--delta", type=int, default=100_000, help="new events a run")
+    parser.add_argument("--rounds", type=int, default=3, help="runs, each with a delta of its own")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    home = ROOT / ".mercato" / "benchmark"
+    settings = Settings(home=home, _env_file=None)
+    with process.exclusive(home):
+        postgres.start(settings)
+    try:
+        small, large = (
+            measure(settings, history, options.delta, options.rounds)
+            for history in (options.small, options.large)
+        )
+    finally:
+        postgres.stop(settings)
+        shutil.rmtree(home, ignore_errors=True)
+    print(f"{'model':<28}{'small s':>10}{'large s':>10}{'ratio':>8}")
+    ratios = {model: large[model] / small[model] for model in small}
+    for model in sorted(small, key=lambda model: -large[model]):
+        print(f"{model:<28}{small[model]:>10.3f}{large[model]:>10.3f}{ratios[model]:>8.2f}")
+    if options.json:
+        print(json.dumps({"events": vars(options), "small_s": small, "large_s": large, "ratios": ratios}))
+
+
+def measure(settings: Settings, history: int, delta: int, rounds: int) -> dict[str, float]:
+    """Model to the seconds of an increment on this history, the whole run as `all models`."""
+    name = f"bench_{uuid.uuid4().hex[:8]}"
+    with driver.connect(postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER),
+                        autocommit=True) as server:  # fmt: skip
+        server.execute(f"create database {name} owner mercato")
+    local = postgres.endpoint(settings, database=name)
+    own = settings.model_copy(update={"warehouse": Warehouse(
+        host=local.host, port=local.port, database=name, password=local.password, sslmode="disable",
+    )})  # fmt: skip
+    with driver.connect(endpoints.warehouse(own), autocommit=True) as connection:
+        migrate(connection)
+        connection.execute("insert into ops.positions values ('shop', 'shop', 0, 0)")
+        events = stream(history + rounds * delta, delta)
+        at = load(connection, events, 0, history)
+        connection.execute("vacuum analyze")
+        began = time.monotonic()
+        run(own)
+        print(f"{history:>12,} events built wholly in {time.monotonic() - began:.0f} s", flush=True)
+        connection.execute("vacuum analyze")  # as autovacuum would have by then
+        found = []
+        for _ in range(rounds):
+            at = load(connection, events, at, delta)
+            found.append(run(own))
+    with driver.connect(postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER),
+                        autocommit=True) as server:  # fmt: skip
+        server.execute(f"drop database {name} with (force)")
+    return {model: statistics.median(seconds[model] for seconds in found) for model in found[0]}
+
+
+def stream(count: int, a_day: int) -> Iterator[bytes]:
+    """At least `count` lines of a shop with about so many events a day, in the order of delivery."""
+    days = count * 3 // (a_day * 2) + 3  # quiet seasons have fewer; what is too much is never made
+    config = Config(
+        seed=1, end=END, days=days, sessions_per_day=round(a_day / EVENTS_PER_SESSION), faults=0.02, growth=0.0
+    )
+    return (record.line for record in simulate.records(config) if record.line is not None)
+
+
+def load(connection: Connection, events: Iterator[bytes], at: int, count: int) -> int:
+    """Load the next `count` lines in batches; returns the position after them."""
+    now = END
+    for first in range(at, at + count, BATCH):
+        batch = Batch("shop", "shop", {0: first}, max_record_bytes=1_000_000)
+        size = min(BATCH, at + count - first)
+        lines = list(itertools.islice(events, size))
+        assert len(lines) == size, "the shop sent less than planned"
+        for number, line in enumerate(lines):
+            batch.add(0, first + number, line, now)
+        write_batch(connection, batch)
+    return at + count
+
+
+def run(settings: Settings) -> dict[str, float]:
+    """Run all models, without tests; seconds of each as dbt measured them."""
+    subprocess.run(
+        [str(dbt.program()), "--quiet", "run"], cwd=dbt.PROJECT, env=dbt.environment(settings), check=True
+    )
+    results = json.loads((settings.home / "dbt" / "target" / "run_results.json").read_text())["results"]
+    seconds = {
+        result["unique_id"].rpartition(".")[2]: float(result["execution_time"])
+        for result in results
+        if result["unique_id"].startswith("model.")
+    }
+    return {**seconds, "all models": sum(seconds.values())}
+
+
+if __name__ == "__main__":
+    main()
