@@ -99,7 +99,12 @@ def stream(count: int, a_day: int) -> Iterator[bytes]:
     """At least `count` lines of a shop with about so many events a day, in the order of delivery."""
     days = count * 3 // (a_day * 2) + 3  # quiet seasons have fewer; what is too much is never made
     config = Config(
-        seed=1, end=END, days=days, sessions_per_day=round(a_day / EVENTS_PER_SESSION), faults=0.02, growth=0.0
+        seed=1,
+        end=END,
+        days=days,
+        sessions_per_day=round(a_day / EVENTS_PER_SESSION),
+        faults=0.02,
+        growth=0.0,
     )
     return (record.line for record in simulate.records(config) if record.line is not None)
 

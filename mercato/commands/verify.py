@@ -54,7 +54,9 @@ class Verdict:
     "--truth", type=click.Path(dir_okay=False, path_type=Path), help="Truth file of `mercato generate`."
 )
 @click.option(
-    "--full-refresh", is_flag=True, help="Build all models anew beside these and compare each row; takes as long."
+    "--full-refresh",
+    is_flag=True,
+    help="Build all models anew beside these and compare each row; takes as long.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object on stdout.")
 def verify(truth: Path | None, full_refresh: bool, as_json: bool) -> None:

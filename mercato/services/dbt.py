@@ -59,7 +59,9 @@ def build(
 COPY_PREFIX = "full_refresh_"
 
 
-def build_copy(settings: Settings, lock: int, *, on_line: Callable[[str], None] = lambda _: None) -> list[str]:
+def build_copy(
+    settings: Settings, lock: int, *, on_line: Callable[[str], None] = lambda _: None
+) -> list[str]:
     """Build every model wholly, at the watermark that stands, in schemas of their own beside the real ones.
 
     Returns the names, `schema.name`, of the real tables; a copy's has COPY_PREFIX in front.
@@ -69,7 +71,13 @@ def build_copy(settings: Settings, lock: int, *, on_line: Callable[[str], None] 
     """
     target = settings.home / "dbt" / "target-copy"
     env = {**environment(settings), "DBT_TARGET_PATH": str(target)}
-    words = ["--full-refresh", "--exclude", "stg_load_watermark", "--vars", json.dumps({"schema_prefix": COPY_PREFIX})]
+    words = [
+        "--full-refresh",
+        "--exclude",
+        "stg_load_watermark",
+        "--vars",
+        json.dumps({"schema_prefix": COPY_PREFIX}),
+    ]
     code, last = execute(["run", *words], PROJECT, env, lock, on_line)
     if code:
         log = settings.home / "dbt" / "logs" / "dbt.log"

@@ -1,12 +1,13 @@
 """Incremental = full refresh, row for row: whatever came in whatever order, wherever runs were cut or killed."""
 
+import itertools
 import json
 import os
 import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from data_generator.config import Config
 from ingestion.batch import Batch
 from ingestion.warehouse import write_batch
-from mercato.commands.full_refresh import _compare, _drop
+from mercato.commands.full_refresh import compare_table, drop_copy
 from mercato.postgres import Connection, connect
 from mercato.services import dbt, endpoints
 from mercato.settings import Settings
@@ -80,15 +81,23 @@ class Project:
         """Run dbt in a process of its own; SIGKILL it while this model is waiting to write."""
         ours = self._backends()
         with connect(endpoints.warehouse(self.settings)) as blocker:
-            schema = "reports" if model.startswith("rpt") else {"stg": "staging", "int": "intermediate"}.get(model[:3], "marts")
+            schema = (
+                "reports"
+                if model.startswith("rpt")
+                else {"stg": "staging", "int": "intermediate"}.get(model[:3], "marts")
+            )
             blocker.execute(f"lock table {schema}.{model} in exclusive mode")
             child = subprocess.Popen(
                 [str(dbt.program()), "run", *self._words("")],
                 env={**os.environ, **self.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
-            while child.poll() is None and not self.connection.execute(
-                "select 1 from pg_locks where not granted and relation = %s::regclass", [f"{schema}.{model}"]
-            ).fetchone():
+            while (
+                child.poll() is None
+                and not self.connection.execute(
+                    "select 1 from pg_locks where not granted and relation = %s::regclass",
+                    [f"{schema}.{model}"],
+                ).fetchone()
+            ):
                 time.sleep(0.02)
             child.send_signal(signal.SIGKILL)
             child.wait()
@@ -116,8 +125,8 @@ class Project:
             if node.config.materialized == "incremental"
         ]
         assert len(tables) > 20
-        found = [str(one) for table in tables if (one := _compare(self.connection, table))]
-        _drop(self.connection)
+        found = [str(one) for table in tables if (one := compare_table(self.connection, table))]
+        drop_copy(self.connection)
         return found
 
     def rebuilt(self) -> set[str]:
@@ -160,7 +169,11 @@ lines = st.lists(
 @st.composite
 def events(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(["view", "view", "page", "identify", "order", "order", "refund", "checkout"]))
-    more: dict[str, Any] = {"timestamp": at(draw(minutes)), "anonymousId": draw(visitors), "userId": draw(users)}
+    more: dict[str, Any] = {
+        "timestamp": at(draw(minutes)),
+        "anonymousId": draw(visitors),
+        "userId": draw(users),
+    }
     currency = draw(currencies)
     stated = {"currency": currency} if currency else {}
     if kind == "page":
@@ -176,9 +189,16 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     elif kind == "order":  # also the same order again: a correction
         server = draw(st.booleans())
         more |= {"anonymousId": None, "userId": "u1"} if server else {}
-        more |= {"event": "Order Completed", "properties": {"order_id": draw(orders), "products": draw(lines), **stated}}
+        more |= {
+            "event": "Order Completed",
+            "properties": {"order_id": draw(orders), "products": draw(lines), **stated},
+        }
     else:
-        amount = draw(st.sampled_from([{}, {"subtotal": 3}, {"total": 5}, {"products": [{"product_id": "p1", "quantity": 1}]}]))
+        amount = draw(
+            st.sampled_from(
+                [{}, {"subtotal": 3}, {"total": 5}, {"products": [{"product_id": "p1", "quantity": 1}]}]
+            )
+        )
         more |= {"event": "Order Refunded", "properties": {"order_id": draw(orders), **stated, **amount}}
     return {key: value for key, value in event(**more).items() if value is not None}
 
@@ -206,8 +226,14 @@ def test_any_order_of_arrival_and_any_cut_of_runs_gives_what_a_full_refresh_give
         sent: list[bytes] = []
         before = project.rebuilt()
         for batch, cut in history:
-            told = [json.loads(raw(one).replace(b'"o', b'"%d o' % space).replace(b'"u', b'"%d u' % space)) for one in batch]
-            fresh = [raw({**one, "anonymousId": f"{space} {one['anonymousId']}"} if "anonymousId" in one else one) for one in told]
+            told = [
+                json.loads(raw(one).replace(b'"o', b'"%d o' % space).replace(b'"u', b'"%d u' % space))
+                for one in batch
+            ]
+            fresh = [
+                raw({**one, "anonymousId": f"{space} {one['anonymousId']}"} if "anonymousId" in one else one)
+                for one in told
+            ]
             project.load(fresh + sent[::3])  # and some that were there before: duplicates
             sent += fresh
             if cut[:1] == ["killed"]:
@@ -232,7 +258,7 @@ def test_a_shop_s_history_with_every_kind_of_fault_in_five_runs_one_of_them_kill
     project.load(sent[: borders[1]])
     project.run()
     before = project.rebuilt()
-    for number, (begin, end) in enumerate(zip(borders[1:-1], borders[2:], strict=True)):
+    for number, (begin, end) in enumerate(itertools.pairwise(borders[1:])):
         for first in range(begin, end, 2000):
             project.load(sent[first : min(end, first + 2000)])
         if number == 1:
@@ -241,3 +267,66 @@ def test_a_shop_s_history_with_every_kind_of_fault_in_five_runs_one_of_them_kill
             project.run()
     assert project.rebuilt() == before
     assert project.differences() == []
+
+
+def test_another_query_makes_its_rows_anew_and_those_that_read_them(project: Project) -> None:
+    project.load([raw(event(1, timestamp=at(0))), raw(event(2, timestamp=at(20)))])
+    project.run()
+
+    def sessions() -> tuple[int, int]:
+        return project.connection.execute(
+            "select (select count(*) from marts.fct_sessions), (select sum(sessions) from reports.rpt_daily_sessions)"
+        ).fetchone()  # type: ignore[return-value]
+
+    before = project.rebuilt()
+    assert sessions() == (1, 1)
+    subprocess.run(
+        [str(dbt.program()), "run", "--vars", '{"session_gap_minutes": 10}', "--project-dir", str(dbt.PROJECT)],
+        env={**os.environ, **project.environment}, check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert sessions() == (2, 2)
+    anew = {name.rstrip("0123456789") for (name,) in project.rebuilt() - before}
+    assert {"marts.fct_sessions", "reports.rpt_daily_sessions"} <= anew
+    assert not {"staging.stg_events", "intermediate.int_orders"} & anew
+
+
+def test_two_runs_at_once_take_each_batch_once(project: Project, tmp_path: Path) -> None:
+    project.load([raw(event(1))])
+    project.run()
+    project.load([raw(event(number)) for number in range(2, 50)])
+    project.run("--select", "stg_load_watermark")
+    words = [str(dbt.program()), "run", "--select", "stg_events+", "--project-dir", str(dbt.PROJECT)]
+    both = [
+        subprocess.Popen(
+            [*words, "--target-path", str(tmp_path / name)],
+            env={**os.environ, **project.environment}, stdout=subprocess.DEVNULL,
+        )
+        for name in ("one", "two")
+    ]  # fmt: skip
+    assert [run.wait() for run in both] == [0, 0]
+    project.run()
+    assert project.differences() == []
+
+
+def test_verify_names_each_table_that_a_full_refresh_makes_otherwise(
+    mercato: Callable[..., subprocess.CompletedProcess[str]], warehouse: Connection, settings: Settings
+) -> None:
+    batch = Batch("test", "test", {0: 0}, max_record_bytes=1_000_000)
+    for number in range(3):
+        batch.add(0, number, raw(event(number, anonymousId=f"visitor {number}")), NOW)
+    warehouse.execute("insert into ops.positions values ('test', 'test', 0, 0)")
+    write_batch(warehouse, batch)
+    assert mercato("transform").returncode == 0
+    good = mercato("verify", "--full-refresh", "--json")
+    assert good.returncode == 0, good.stdout
+    assert json.loads(good.stdout)["tables_compared_with_full_refresh"] > 20
+
+    warehouse.execute("update marts.fct_sessions set device = 'toaster' where anonymous_id = 'visitor 1'")
+    wrong = mercato("verify", "--full-refresh", "--json")
+    assert wrong.returncode == 1
+    assert [line for line in json.loads(wrong.stdout)["differences"] if "full refresh" in line] == [
+        "marts.fct_sessions: 1 rows that a full refresh doesn't make, 1 missing that it makes"
+    ]
+    assert not warehouse.execute(
+        "select 1 from pg_namespace where starts_with(nspname, %s)", [dbt.COPY_PREFIX]
+    ).fetchone()
