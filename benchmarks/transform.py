@@ -50,10 +50,15 @@ def main() -> None:
     with process.exclusive(home):
         postgres.start(settings)
     try:
-        small, large = (
-            measure(settings, history, options.delta, options.rounds)
-            for history in (options.small, options.large)
-        )
+        histories = [
+            History(settings, events, options.delta, options.rounds)
+            for events in (options.small, options.large)
+        ]
+        # In turns, so that whatever else the machine does hits both.
+        for _ in range(options.rounds):
+            for history in histories:
+                history.round()
+        small, large = (history.medians() for history in histories)
     finally:
         postgres.stop(settings)
         shutil.rmtree(home, ignore_errors=True)
@@ -65,34 +70,45 @@ def main() -> None:
         print(json.dumps({"events": vars(options), "small_s": small, "large_s": large, "ratios": ratios}))
 
 
-def measure(settings: Settings, history: int, delta: int, rounds: int) -> dict[str, float]:
-    """Model to the seconds of an increment on this history, the whole run as `all models`."""
-    name = f"bench_{uuid.uuid4().hex[:8]}"
-    with driver.connect(postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER),
-                        autocommit=True) as server:  # fmt: skip
-        server.execute(f"create database {name} owner mercato")
-    local = postgres.endpoint(settings, database=name)
-    own = settings.model_copy(update={"warehouse": Warehouse(
-        host=local.host, port=local.port, database=name, password=local.password, sslmode="disable",
-    )})  # fmt: skip
-    with driver.connect(endpoints.warehouse(own), autocommit=True) as connection:
-        migrate(connection)
-        connection.execute("insert into ops.positions values ('shop', 'shop', 0, 0)")
-        events = stream(history + rounds * delta, delta)
-        at = load(connection, events, 0, history)
-        connection.execute("vacuum analyze")
-        began = time.monotonic()
-        run(own)
-        print(f"{history:>12,} events built wholly in {time.monotonic() - began:.0f} s", flush=True)
-        connection.execute("vacuum analyze")  # as autovacuum would have by then
-        found = []
-        for _ in range(rounds):
-            at = load(connection, events, at, delta)
-            found.append(run(own))
-    with driver.connect(postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER),
-                        autocommit=True) as server:  # fmt: skip
-        server.execute(f"drop database {name} with (force)")
-    return {model: statistics.median(seconds[model] for seconds in found) for model in found[0]}
+class History:
+    """A warehouse with so many events, all models built, and the stream from which deltas come."""
+
+    def __init__(self, settings: Settings, events: int, delta: int, rounds: int) -> None:
+        name = f"bench_{uuid.uuid4().hex[:8]}"
+        superuser = postgres.endpoint(settings, database="postgres", user=postgres.SUPERUSER)
+        with driver.connect(superuser, autocommit=True) as server:
+            server.execute(f"create database {name} owner mercato")
+        local = postgres.endpoint(settings, database=name)
+        address = Warehouse(
+            host=local.host, port=local.port, database=name, password=local.password, sslmode="disable"
+        )
+        self.settings = settings.model_copy(update={"warehouse": address})
+        self.delta = delta
+        self.stream = stream(events + rounds * delta, delta)
+        self.found: list[dict[str, float]] = []
+        with self.connect() as connection:
+            migrate(connection)
+            connection.execute("insert into ops.positions values ('shop', 'shop', 0, 0)")
+            self.position = load(connection, self.stream, 0, events)
+            connection.execute("vacuum analyze")
+            began = time.monotonic()
+            run(self.settings)
+            print(f"{events:>12,} events built wholly in {time.monotonic() - began:.0f} s", flush=True)
+            connection.execute("vacuum analyze")  # as autovacuum would have by then
+
+    def connect(self) -> Connection:
+        """A connection to this warehouse."""
+        return driver.connect(endpoints.warehouse(self.settings), autocommit=True)
+
+    def round(self) -> None:
+        """Load a delta and run the models."""
+        with self.connect() as connection:
+            self.position = load(connection, self.stream, self.position, self.delta)
+        self.found.append(run(self.settings))
+
+    def medians(self) -> dict[str, float]:
+        """Model to the seconds of an increment, the whole run as `all models`."""
+        return {model: statistics.median(seconds[model] for seconds in self.found) for model in self.found[0]}
 
 
 def stream(count: int, a_day: int) -> Iterator[bytes]:

@@ -24,6 +24,12 @@
 {%- endmacro %}
 
 
+{# A condition more: the rows that came to a staging model since the asking model last read it. #}
+{% macro and_new(model_name) -%}
+    {{ in_increments("and batch_id in (" ~ changed(model_name, 'batch_id', 'bigint') ~ ")") }}
+{%- endmacro %}
+
+
 {# The batches below the load watermark that the asking model hasn't taken: the dirty keys of models on raw. #}
 {% macro new_batches() -%}
     select ledger.batch_id

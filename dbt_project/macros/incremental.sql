@@ -4,7 +4,8 @@
       key         column by which rows are recomputed: all rows of a dirty key, or none
       unique_key  column or columns that tell rows of a key apart
       dirty_keys  query of the keys to recompute, from `changed(…)` of every model it reads, or `new_batches()`
-      emits       {kind: expression}: keys of changed rows, old and new, for the models that read this one
+      emits       {kind: expression}: keys of changed rows, old and new, for the models that read this one; or
+                  {kind: {key: expression, of: [columns]}}: of rows that changed in these columns
       append      true where rows only ever come: nothing is compared
 
     and its query restricts what it reads by `and_dirty(column)`. A run is one transaction: it locks the model's row
@@ -103,29 +104,30 @@
     {%- set unique_key = config.get('unique_key') -%}
     {%- set unique_key = [unique_key] if unique_key is string else unique_key -%}
 
-    {%- do make_temporary('dirty_keys', "select distinct key from (" ~ dirty ~ ") as dirty (key) where key is not null") -%}
-    {%- if not run_query("select exists (select 1 from dirty_keys)").rows[0][0] -%}
+    {%- if not make_temporary('dirty_keys', "select distinct key from (" ~ dirty ~ ") as dirty (key) where key is not null") -%}
         {% call statement('main') %} select 'nothing is new' {% endcall %}
         {{ return(false) }}
     {%- endif -%}
     {%- set all_columns = columns | join(', ') -%}
     {%- if config.get('append') -%}
-        {%- do make_temporary('rows_come', "select " ~ all_columns ~ " from (" ~ query ~ ") as computed") -%}
-        {%- do make_temporary('rows_gone', "select " ~ all_columns ~ " from rows_come where false") -%}
+        {%- set come = make_temporary('rows_come', "select " ~ all_columns ~ " from (" ~ query ~ ") as computed") -%}
+        {%- set gone = make_temporary('rows_gone', "select " ~ all_columns ~ " from rows_come where false") -%}
     {%- else -%}
         {%- do make_temporary('rows_now', "select " ~ all_columns ~ " from (" ~ query ~ ") as computed") -%}
         {%- do make_temporary('rows_before',
             "select " ~ all_columns ~ " from " ~ target ~ " where " ~ key ~ " in (select key from dirty_keys)") -%}
-        {%- do make_temporary('rows_gone', rows_that_differ('rows_before', 'rows_now', unique_key, columns)) -%}
-        {%- do make_temporary('rows_come', rows_that_differ('rows_now', 'rows_before', unique_key, columns)) -%}
-        {%- do run_query(
-            "delete from " ~ target ~ " as target using rows_gone where "
-            ~ same_columns('target', 'rows_gone', [key] + unique_key)) -%}
+        {%- set gone = make_temporary('rows_gone', rows_that_differ('rows_before', 'rows_now', unique_key, columns)) -%}
+        {%- set come = make_temporary('rows_come', rows_that_differ('rows_now', 'rows_before', unique_key, columns)) -%}
+        {%- if gone -%}
+            {%- do run_query(
+                "delete from " ~ target ~ " as target using rows_gone where "
+                ~ same_columns('target', 'rows_gone', ([key] + unique_key) | unique)) -%}
+        {%- endif -%}
     {%- endif -%}
     {% call statement('main') %}
         insert into {{ target }} ({{ all_columns }}) select {{ all_columns }} from rows_come
     {% endcall %}
-    {{ return(run_query("select exists (select 1 from rows_come) or exists (select 1 from rows_gone)").rows[0][0]) }}
+    {{ return(gone or come) }}
 {% endmacro %}
 
 
@@ -139,16 +141,19 @@
 
 
 {% macro same_columns(one, other, columns) -%}
-    {%- for column in columns -%}
+    {%- for column in columns | list -%}
         {{ one }}.{{ column }} = {{ other }}.{{ column }} {{- ' and ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
 
 
-{# Temporary tables have statistics, which a subquery hasn't: the planner sees how little is asked for. #}
+{# Temporary tables have statistics, which a subquery hasn't: the planner sees how little is asked for. Returns whether
+   there is a row. #}
 {% macro make_temporary(name, query) %}
-    {%- do run_query("create temporary table " ~ name ~ " on commit drop as " ~ query) -%}
-    {%- do run_query("analyze " ~ name) -%}
+    {{ return(run_query(
+        "create temporary table " ~ name ~ " on commit drop as " ~ query ~ "; analyze " ~ name
+        ~ "; select exists (select 1 from " ~ name ~ ")"
+    ).rows[0][0]) }}
 {% endmacro %}
 
 
@@ -173,15 +178,26 @@
 {% endmacro %}
 
 
+{# A kind of key is an expression, or {key: expression, of: [columns]}: then only of rows that differ in these. #}
 {% macro log_changes_sql(name) %}
     {%- set emits = config.get('emits', {}) -%}
     {%- if emits -%}
     insert into ops.model_changes (model, version, kind, key)
-    {%- for kind, expression in emits.items() %}
-    select distinct {{ name }}, models.version + 1, {{ quoted(kind) }}, cast({{ expression }} as text)
-    from (select * from rows_gone union all select * from rows_come) as differing
+    {%- for kind, emitted in emits.items() %}
+    {%- set expression = emitted if emitted is string else emitted['key'] %}
+    {%- set told = expression ~ " as key" ~ ('' if emitted is string else ", " ~ emitted['of'] | join(', ')) %}
+    select distinct {{ name }}, models.version + 1, {{ quoted(kind) }}, cast(differing.key as text)
+    from (
+        {%- if emitted is string %}
+        select {{ told }} from rows_gone union all select {{ told }} from rows_come
+        {%- else %}
+        (select {{ told }} from rows_gone except select {{ told }} from rows_come)
+        union all
+        (select {{ told }} from rows_come except select {{ told }} from rows_gone)
+        {%- endif %}
+    ) as differing
     cross join ops.models as models
-    where models.model = {{ name }} and ({{ expression }}) is not null
+    where models.model = {{ name }} and differing.key is not null
     {{ 'union all' if not loop.last }}
     {%- endfor -%}
     {%- endif -%}

@@ -2,3 +2,9 @@
 {% macro utc_day(moment) -%}
     cast({{ moment }} at time zone 'UTC' as date)
 {%- endmacro %}
+
+
+{# The hour in UTC, without a time zone. #}
+{% macro utc_hour(moment) -%}
+    date_trunc('hour', {{ moment }} at time zone 'UTC')
+{%- endmacro %}

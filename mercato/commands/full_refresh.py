@@ -47,9 +47,9 @@ def prove(settings: Settings, on_line: Callable[[str], None] = lambda _: None) -
             )
         try:
             tables = dbt.build_copy(settings, lock, on_line=on_line)
-            return len(tables), [one for table in tables if (one := _compare(connection, table))]
+            return len(tables), [one for table in tables if (one := compare_table(connection, table))]
         finally:
-            _drop(connection)
+            drop_copy(connection)
 
 
 def _behind(connection: Connection) -> list[str]:
@@ -57,7 +57,8 @@ def _behind(connection: Connection) -> list[str]:
     return [model for (model,) in rows]
 
 
-def _compare(connection: Connection, table: str) -> Differing | None:
+def compare_table(connection: Connection, table: str) -> Differing | None:
+    """Compare a table, `schema.name`, with its copy; None if they are equal."""
     schema, _, name = table.partition(".")
     one, other = sql.Identifier(schema, name), sql.Identifier(dbt.COPY_PREFIX + schema, name)
     statement = sql.SQL(query("compare_tables")).format(one=one, other=other)
@@ -65,7 +66,8 @@ def _compare(connection: Connection, table: str) -> Differing | None:
     return Differing(table, int(only_here), int(only_there)) if only_here or only_there else None
 
 
-def _drop(connection: Connection) -> None:
+def drop_copy(connection: Connection) -> None:
+    """Drop the copy and what the books say of it."""
     with connection.transaction():
         for layer in dbt.LAYERS:
             schema = sql.Identifier(dbt.COPY_PREFIX + layer)

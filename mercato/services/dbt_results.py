@@ -120,4 +120,8 @@ def _refuse(layer: str, why: str, log: Path) -> NoReturn:
     what = f"layer {layer} failed; later layers keep their last good state\n    {why}"
     if GONE.search(why):
         raise ServiceUnavailable(what, "`mercato status` shows whether Postgres runs; then run it again")
-    raise LayerFailed(what, f"correct the data or the model, then `mercato transform`; dbt's log is {log}")
+    raise LayerFailed(
+        what,
+        "correct the model, then `mercato transform`, which builds it and what reads it anew; where rows were wrong "
+        f"and the model is right, add --full-refresh; dbt's log is {log}",
+    )

@@ -1,22 +1,52 @@
+-- A new event touches the sessions that have an event within the pause, before it or after it: these alone are cut
+-- anew, with it. All others of its visitor stay as they are, however long the visitor has been coming.
 {{ config(
-    key='anonymous_id',
+    key='session_id',
     unique_key='message_id',
-    dirty_keys="{{ changed('stg_events', 'anonymous_id') }}",
+    dirty_keys="
+        select coalesce(near.session_id, 'a new session')
+        from {{ ref('stg_events') }} as events
+        left join {{ this }} as near
+            on events.anonymous_id = near.anonymous_id
+            and near.occurred_at between {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'events.occurred_at') }}
+                and {{ dbt.dateadd('minute', var('session_gap_minutes'), 'events.occurred_at') }}
+        where events.anonymous_id is not null
+            and events.batch_id in ({{ changed('stg_events', 'batch_id', 'bigint') }})
+    ",
     emits={
-        'anonymous_id': 'anonymous_id',
+        'session_id': 'session_id',
         'order_message_id': "case when event_name = 'Order Completed' then message_id end",
     },
-    indexes=[{'columns': ['anonymous_id']}],
+    indexes=[{'columns': ['anonymous_id', 'occurred_at']}, {'columns': ['session_id']}],
 ) }}
+
+{% set columns %}
+        message_id,
+        anonymous_id,
+        user_id,
+        event_type,
+        event_name,
+        occurred_at,
+        device,
+        country,
+        page_path,
+        referrer,
+        utm_source,
+        utm_medium,
+        utm_campaign
+{% endset %}
 
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select {{ columns }}
+    from {{ ref('stg_events') }}
     -- Without a visitor there is no visit: imports and servers send such events.
     where anonymous_id is not null
-        {{ and_dirty('anonymous_id') }}
+        {{ and_new('stg_events') }}
+
+    {{ in_increments("union all select " ~ columns ~ " from " ~ this ~ " where session_id in (select key from dirty_keys)") }}
 
 ),
 
@@ -45,12 +75,11 @@ marked as (
 
 ),
 
--- All windows are the same, so that the events are sorted once.
+-- Both windows are the same, so that the events are sorted once.
 started as (
 
     select
         *,
-        count(starts_at) over (partition by anonymous_id order by occurred_at, message_id) as session_number,
         max(starts_at) over (partition by anonymous_id order by occurred_at, message_id) as session_started_at
 
     from marked
@@ -64,7 +93,6 @@ final as (
         -- From visitor and start, so that the same events give the same id in every rebuild.
         {{ dbt.hash("anonymous_id || '|' || cast(extract(epoch from session_started_at) * 1000000 as bigint)") }} as session_id,
         anonymous_id,
-        session_number,
         session_started_at,
         user_id,
         event_type,

@@ -6,11 +6,10 @@
         union all
         {{ changed('stg_order_lines', 'order_id') }}
     ",
-    emits={'order_id': 'order_id', 'anonymous_id': 'anonymous_id', 'user_id': 'user_id'},
+    emits={'order_id': 'order_id', 'message_id': 'message_id', 'user_id': 'user_id'},
     indexes=[
         {'columns': ['order_id'], 'unique': true},
         {'columns': ['message_id']},
-        {'columns': ['anonymous_id']},
         {'columns': ['user_id']},
     ],
 ) }}

@@ -30,7 +30,7 @@ sightings as (
 
     from {{ ref('stg_product_interactions') }}
     where true
-        {{ in_increments("and batch_id in (" ~ changed('stg_product_interactions', 'batch_id', 'bigint') ~ ")") }}
+        {{ and_new('stg_product_interactions') }}
 
     union all
 
@@ -47,7 +47,7 @@ sightings as (
 
     from {{ ref('stg_order_lines') }}
     where true
-        {{ in_increments("and batch_id in (" ~ changed('stg_order_lines', 'batch_id', 'bigint') ~ ")") }}
+        {{ and_new('stg_order_lines') }}
 
 ),
 

@@ -1,18 +1,30 @@
+-- The latest of what was known and what is new: a visitor's whole history is never read again.
 {{ config(
     key='anonymous_id',
     unique_key='anonymous_id',
-    dirty_keys="{{ changed('stg_events', 'anonymous_id') }}",
-    emits={'anonymous_id': 'anonymous_id'},
+    dirty_keys="
+        select anonymous_id from {{ ref('stg_events') }}
+        where user_id is not null and batch_id in ({{ changed('stg_events', 'batch_id', 'bigint') }})
+    ",
+    emits={'anonymous_id': {'key': 'anonymous_id', 'of': ['user_id']}},
     indexes=[{'columns': ['anonymous_id'], 'unique': true}],
 ) }}
 
 with
 
-events as (
+named as (
 
-    select * from {{ ref('stg_events') }}
+    select
+        anonymous_id,
+        user_id,
+        occurred_at as named_at,
+        message_id
+
+    from {{ ref('stg_events') }}
     where anonymous_id is not null and user_id is not null
-        {{ and_dirty('anonymous_id') }}
+        {{ and_new('stg_events') }}
+
+    {{ in_increments("union all select * from " ~ this ~ " where anonymous_id in (select key from dirty_keys)") }}
 
 ),
 
@@ -20,9 +32,9 @@ ranked as (
 
     select
         *,
-        row_number() over (partition by anonymous_id order by occurred_at desc, message_id desc) as recency
+        row_number() over (partition by anonymous_id order by named_at desc, message_id desc) as recency
 
-    from events
+    from named
 
 ),
 
@@ -31,7 +43,8 @@ final as (
     select
         anonymous_id,
         user_id,
-        occurred_at as named_at
+        named_at,
+        message_id
 
     from ranked
     where recency = 1

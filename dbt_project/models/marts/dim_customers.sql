@@ -2,9 +2,7 @@
     key='user_id',
     unique_key='user_id',
     dirty_keys="
-        {{ changed('stg_events', 'user_id') }}
-        union all
-        {{ changed('stg_identifies', 'user_id') }}
+        {{ changed('int_customer_attributes', 'user_id') }}
         union all
         {{ changed('int_orders', 'user_id') }}
         union all
@@ -15,17 +13,9 @@
 
 with
 
-events as (
+attributes as (
 
-    select * from {{ ref('stg_events') }}
-    where user_id is not null
-        {{ and_dirty('user_id') }}
-
-),
-
-identifies as (
-
-    select * from {{ ref('stg_identifies') }}
+    select * from {{ ref('int_customer_attributes') }}
     where true
         {{ and_dirty('user_id') }}
 
@@ -47,28 +37,18 @@ sessions as (
 
 ),
 
-seen as (
+known as (
 
     select
         user_id,
-        min(occurred_at) as first_seen_at,
-        max(occurred_at) as last_seen_at
+        max(case when attribute = 'customer_name' then value end) as customer_name,
+        max(case when attribute = 'email' then value end) as email,
+        max(case when attribute = 'country' then value end) as country,
+        max(case when attribute = 'city' then value end) as city,
+        min(case when attribute = 'seen' then first_seen_at end) as first_seen_at,
+        max(case when attribute = 'seen' then seen_at end) as last_seen_at
 
-    from events
-    group by user_id
-
-),
-
-traits as (
-
-    select
-        user_id,
-        {{ first_known('customer_name', 'occurred_at desc, message_id desc') }} as customer_name,
-        {{ first_known('email', 'occurred_at desc, message_id desc') }} as email,
-        {{ first_known('country', 'occurred_at desc, message_id desc') }} as country,
-        {{ first_known('city', 'occurred_at desc, message_id desc') }} as city
-
-    from identifies
+    from attributes
     group by user_id
 
 ),
@@ -101,23 +81,22 @@ session_sums as (
 final as (
 
     select
-        seen.user_id,
-        traits.customer_name,
-        traits.email,
-        traits.country,
-        traits.city,
-        seen.first_seen_at,
-        seen.last_seen_at,
+        known.user_id,
+        known.customer_name,
+        known.email,
+        known.country,
+        known.city,
+        known.first_seen_at,
+        known.last_seen_at,
         order_sums.first_order_at,
         order_sums.last_order_at,
         coalesce(order_sums.orders, 0) as orders,
         coalesce(session_sums.visitors, 0) as visitors,
         coalesce(session_sums.sessions, 0) as sessions
 
-    from seen
-    left join traits on seen.user_id = traits.user_id
-    left join order_sums on seen.user_id = order_sums.user_id
-    left join session_sums on seen.user_id = session_sums.customer_id
+    from known
+    left join order_sums on known.user_id = order_sums.user_id
+    left join session_sums on known.user_id = session_sums.customer_id
 
 )
 

@@ -2,7 +2,7 @@
     key='product_id',
     unique_key='product_id',
     dirty_keys="{{ changed('int_product_attributes', 'product_id') }}",
-    emits={'product_id': 'product_id'},
+    emits={'product_id': {'key': 'product_id', 'of': ['product_name', 'brand', 'category']}},
 ) }}
 
 with

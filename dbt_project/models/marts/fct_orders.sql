@@ -54,9 +54,10 @@ final as (
         ) as total_minor
 
     from orders
-    -- By the visitor too, which is what the events are found by.
+    -- By visitor and moment too, which is what the events are found by.
     left join sessionized
         on orders.anonymous_id = sessionized.anonymous_id
+        and orders.ordered_at = sessionized.occurred_at
         and orders.message_id = sessionized.message_id
 
 )

@@ -1,20 +1,27 @@
 {{ config(
-    key='anonymous_id',
+    key='session_id',
     unique_key='session_id',
     dirty_keys="
-        {{ changed('int_events_sessionized', 'anonymous_id') }}
+        {{ changed('int_events_sessionized', 'session_id') }}
         union all
-        {{ changed('int_visitors', 'anonymous_id') }}
+        select events.session_id
+        from {{ ref('int_events_sessionized') }} as events
+        where events.anonymous_id in ({{ changed('int_visitors', 'anonymous_id') }})
         union all
-        {{ changed('int_orders', 'anonymous_id') }}
+        select events.session_id
+        from {{ ref('int_orders') }} as orders
+        inner join {{ ref('int_events_sessionized') }} as events
+            on orders.anonymous_id = events.anonymous_id
+            and orders.ordered_at = events.occurred_at
+            and orders.message_id = events.message_id
+        where orders.message_id in ({{ changed('int_orders', 'message_id') }})
     ",
     emits={
         'session_id': 'session_id',
-        'anonymous_id': 'anonymous_id',
-        'customer_id': 'customer_id',
-        'started_on': 'started_on',
+        'customer_id': {'key': 'customer_id', 'of': ['session_id', 'anonymous_id']},
+        'started_hour': {'key': 'started_hour', 'of': ['session_id', 'funnel_step']},
     },
-    indexes=[{'columns': ['anonymous_id']}, {'columns': ['started_on']}, {'columns': ['customer_id']}],
+    indexes=[{'columns': ['started_hour']}, {'columns': ['customer_id']}],
 ) }}
 
 with
@@ -23,23 +30,21 @@ sessionized as (
 
     select * from {{ ref('int_events_sessionized') }}
     where true
-        {{ and_dirty('anonymous_id') }}
+        {{ and_dirty('session_id') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('int_orders') }}
-    where true
-        {{ and_dirty('anonymous_id') }}
+    where message_id in (select message_id from sessionized where event_name = 'Order Completed')
 
 ),
 
 visitors as (
 
     select * from {{ ref('int_visitors') }}
-    where true
-        {{ and_dirty('anonymous_id') }}
+    where anonymous_id in (select anonymous_id from sessionized)
 
 ),
 
@@ -82,6 +87,7 @@ final as (
         coalesce(sessions.user_id, visitors.user_id) as customer_id,
         started_at,
         {{ utc_day('started_at') }} as started_on,
+        {{ utc_hour('started_at') }} as started_hour,
         ended_at,
         cast(extract(epoch from ended_at - started_at) as bigint) as duration_s,
         events,

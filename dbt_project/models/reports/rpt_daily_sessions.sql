@@ -1,29 +1,29 @@
 {{ config(
     key='day',
     unique_key='day',
-    dirty_keys="{{ changed('fct_sessions', 'started_on', 'date') }}",
+    dirty_keys="{{ changed('fct_sessions_hourly', 'day', 'date') }}",
 ) }}
 
 with
 
 sessions as (
 
-    select * from {{ ref('fct_sessions') }}
+    select * from {{ ref('fct_sessions_hourly') }}
     where true
-        {{ and_dirty('started_on') }}
+        {{ and_dirty('day') }}
 
 ),
 
 final as (
 
     select
-        started_on as day,
-        count(*) as sessions,
-        count(*) filter (where converted) as converted_sessions,
-        {{ ratio('count(*) filter (where converted)', 'count(*)') }} as conversion_rate
+        day,
+        cast(sum(sessions) as bigint) as sessions,
+        cast(coalesce(sum(sessions) filter (where funnel_step = 4), 0) as bigint) as converted_sessions,
+        {{ ratio('coalesce(sum(sessions) filter (where funnel_step = 4), 0)', 'sum(sessions)') }} as conversion_rate
 
     from sessions
-    group by started_on
+    group by day
 
 )
 

@@ -1,16 +1,16 @@
 {{ config(
     key='day',
     unique_key=['day', 'step_number'],
-    dirty_keys="{{ changed('fct_sessions', 'started_on', 'date') }}",
+    dirty_keys="{{ changed('fct_sessions_hourly', 'day', 'date') }}",
 ) }}
 
 with
 
 sessions as (
 
-    select * from {{ ref('fct_sessions') }}
+    select * from {{ ref('fct_sessions_hourly') }}
     where true
-        {{ and_dirty('started_on') }}
+        {{ and_dirty('day') }}
 
 ),
 
@@ -27,14 +27,16 @@ steps (step_number, step) as (
 counted as (
 
     select
-        sessions.started_on as day,
+        sessions.day,
         steps.step_number,
         steps.step,
-        count(*) filter (where sessions.funnel_step >= steps.step_number) as sessions
+        cast(
+            coalesce(sum(sessions.sessions) filter (where sessions.funnel_step >= steps.step_number), 0) as bigint
+        ) as sessions
 
     from sessions
     cross join steps
-    group by sessions.started_on, steps.step_number, steps.step
+    group by sessions.day, steps.step_number, steps.step
 
 ),
 

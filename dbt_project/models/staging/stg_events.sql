@@ -1,6 +1,6 @@
 {{ config(
-    emits={'anonymous_id': 'anonymous_id', 'user_id': 'user_id'},
-    indexes=[{'columns': ['anonymous_id']}, {'columns': ['user_id']}],
+    emits={'batch_id': 'batch_id'},
+    indexes=[{'columns': ['batch_id']}],
 ) }}
 
 with

@@ -1,6 +1,6 @@
 {{ config(
-    emits={'user_id': 'user_id'},
-    indexes=[{'columns': ['user_id']}],
+    emits={'batch_id': 'batch_id'},
+    indexes=[{'columns': ['batch_id']}],
 ) }}
 
 with

@@ -1,0 +1,33 @@
+-- A late session costs its hour here, not its day.
+{{ config(
+    key='hour',
+    unique_key=['hour', 'funnel_step'],
+    dirty_keys="{{ changed('fct_sessions', 'started_hour', 'timestamp') }}",
+    emits={'day': 'day'},
+    indexes=[{'columns': ['day']}],
+) }}
+
+with
+
+sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+    where true
+        {{ and_dirty('started_hour') }}
+
+),
+
+final as (
+
+    select
+        started_hour as hour,
+        funnel_step,
+        started_on as day,
+        count(*) as sessions
+
+    from sessions
+    group by started_hour, funnel_step, started_on
+
+)
+
+select * from final
