@@ -29,19 +29,29 @@ from unnest(%(partitions)s::integer[], %(expected)s::bigint[], %(next)s::bigint[
 where p.source = %(source)s and p.source_uid = %(source_uid)s
     and p.partition = moved.partition and p.next_position = moved.expected;
 
+-- name: begin_batch
+select pg_current_xact_id();
+
 -- name: next_batch
 select nextval('ops.batch_id_seq');
 
 -- name: claim_ids
--- Which of the ids are new; as JSON, which costs the client a tenth of an array. An id that another worker is claiming is waited for: when that one commits it is
--- a duplicate here, when it is undone it is ours.
-with fresh as (
+-- Claims the ids that aren't there, and returns those that are; as JSON, which costs the client a tenth of an array.
+-- An id that another worker is claiming is waited for; when that one commits, this fails and is to be asked again.
+-- `on conflict` would do without, but takes a third longer for every id.
+with given as materialized (
+    select json_array_elements_text(%(ids)s::json) as message_id
+), known as materialized (
+    select message_id
+    from given
+    where exists (select from raw.message_ids where message_ids.message_id = given.message_id)
+), fresh as (
     insert into raw.message_ids (message_id, batch_id)
-    select json_array_elements_text(%(ids)s::json), %(batch_id)s
-    on conflict (message_id) do nothing
-    returning message_id
+    select message_id, %(batch_id)s
+    from given
+    where message_id not in (select message_id from known)
 )
-select json_agg(message_id)::text from fresh;
+select json_agg(message_id)::text from known;
 
 -- name: copy_events
 copy raw.events (
