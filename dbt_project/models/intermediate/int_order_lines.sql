@@ -41,6 +41,7 @@ final as (
         order_lines.brand,
         order_lines.category,
         order_lines.variant,
+        orders.fulfilment_centre,
         orders.currency,
         order_lines.quantity,
         order_lines.unit_price_minor,

@@ -63,7 +63,7 @@ sightings as (
         brand,
         category,
         price,
-        currency as stated_currency
+        stated_currency
 
     from {{ ref('stg_product_updates') }}
     where true

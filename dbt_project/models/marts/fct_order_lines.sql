@@ -26,6 +26,7 @@ final as (
         product_id,
         coalesce(category, 'unknown') as category,
         variant,
+        coalesce(fulfilment_centre, 'unknown') as fulfilment_centre,
         currency,
         quantity,
         unit_price_minor,

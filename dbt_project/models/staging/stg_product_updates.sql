@@ -23,7 +23,7 @@ final as (
         {{ json_text('properties', 'brand') }} as brand,
         {{ json_text('properties', 'category') }} as category,
         {{ json_text('properties', 'reason') }} as reason,
-        {{ currency_code(json_text('properties', 'currency')) }} as currency,
+        upper({{ json_text('properties', 'currency') }}) as stated_currency,
         {{ json_numeric('properties', 'price') }} as price,
         {{ json_numeric('properties', 'cost') }} as cost,
         cast({{ json_numeric('properties', 'inventory_quantity') }} as bigint) as on_hand,

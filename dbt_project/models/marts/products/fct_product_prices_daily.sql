@@ -52,8 +52,8 @@ updates as (
     select
         updated_on as day,
         product_id,
-        currency,
-        {{ minor_units('price', 'currency') }} as price_minor,
+        {{ currency_code('stated_currency') }} as currency,
+        {{ minor_units('price', currency_code('stated_currency')) }} as price_minor,
         occurred_at,
         message_id as tie_breaker
 
