@@ -8,7 +8,7 @@ compared as (
         sessions,
         lag(sessions) over (partition by day order by step_number) as previous_sessions
 
-    from {{ ref('rpt_funnel_daily') }}
+    from {{ ref('rpt_daily_funnel') }}
 
 )
 
