@@ -112,23 +112,36 @@ deciles as (
 
 ),
 
+cumulated as (
+
+    select
+        *,
+        {{ ratio(
+            'sum(net_minor) over (partition by subject, currency order by decile)',
+            'sum(net_minor) over (partition by subject, currency)'
+        ) }} as cumulative_share
+
+    from deciles
+
+),
+
 final as (
 
     select
-        deciles.subject,
-        deciles.currency,
-        deciles.decile,
-        deciles.members,
-        {{ major_units('deciles.net_minor', 'deciles.currency') }} as net_revenue,
-        {{ ratio('deciles.net_minor', 'sum(deciles.net_minor) over (partition by deciles.subject, deciles.currency)') }} as share,
-        {{ ratio(
-            'sum(deciles.net_minor) over (partition by deciles.subject, deciles.currency order by deciles.decile)',
-            'sum(deciles.net_minor) over (partition by deciles.subject, deciles.currency)'
-        ) }} as cumulative_share,
+        cumulated.subject,
+        cumulated.currency,
+        cumulated.decile,
+        cumulated.members,
+        {{ major_units('cumulated.net_minor', 'cumulated.currency') }} as net_revenue,
+        -- From the running share, so that the shares add up to one exactly.
+        cumulated.cumulative_share - lag(cumulated.cumulative_share, 1, 0.0) over (
+            partition by cumulated.subject, cumulated.currency order by cumulated.decile
+        ) as share,
+        cumulated.cumulative_share,
         inequality.gini
 
-    from deciles
-    inner join inequality on deciles.subject = inequality.subject and deciles.currency = inequality.currency
+    from cumulated
+    inner join inequality on cumulated.subject = inequality.subject and cumulated.currency = inequality.currency
 
 )
 
