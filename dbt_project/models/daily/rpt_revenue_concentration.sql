@@ -134,8 +134,10 @@ final as (
         cumulated.members,
         {{ major_units('cumulated.net_minor', 'cumulated.currency') }} as net_revenue,
         -- From the running share, so that the shares add up to one exactly.
-        cumulated.cumulative_share - lag(cumulated.cumulative_share, 1, 0.0) over (
-            partition by cumulated.subject, cumulated.currency order by cumulated.decile
+        cast(
+            cumulated.cumulative_share - lag(cumulated.cumulative_share, 1, 0.0) over (
+                partition by cumulated.subject, cumulated.currency order by cumulated.decile
+            ) as numeric(9, 4)
         ) as share,
         cumulated.cumulative_share,
         inequality.gini
