@@ -47,7 +47,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "reports.rpt_seasonality_weekday_hour": ("orders", "net_revenue"),
     "reports.rpt_seasonality_month": ("orders", "net_revenue"),
     "reports.rpt_daily_sessions": ("sessions", "converted_sessions"),
-    "reports.rpt_funnel_daily": ("converted_sessions",),
+    "reports.rpt_daily_funnel": ("converted_sessions",),
     "reports.rpt_product_sales": ("units", "gross_revenue"),
 }
 #: Of these only totals over all days are known. A payment's day is that of the attempt.

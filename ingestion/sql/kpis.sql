@@ -93,8 +93,8 @@ with minor (currency, per_major) as (  -- ISO 4217; 100 where not listed
     union all
     select 'reports.rpt_daily_sessions', day, null, sessions, converted_sessions from reports.rpt_daily_sessions
     union all
-    select 'reports.rpt_funnel_daily', day, null, null, sessions
-    from reports.rpt_funnel_daily where step = 'order_completed'
+    select 'reports.rpt_daily_funnel', day, null, null, sessions
+    from reports.rpt_daily_funnel where step = 'order_completed'
 ), facts as (
     select *, null::bigint as sessions, null::bigint as converted_sessions from marts
     union all

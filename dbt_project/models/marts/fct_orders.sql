@@ -14,7 +14,12 @@
         'user_id': 'user_id',
         'session_id': 'session_id',
     },
-    indexes=[{'columns': ['ordered_on']}, {'columns': ['ordered_hour']}],
+    indexes=[
+        {'columns': ['ordered_on']},
+        {'columns': ['ordered_hour']},
+        {'columns': ['user_id']},
+        {'columns': ['session_id']},
+    ],
 ) }}
 
 with

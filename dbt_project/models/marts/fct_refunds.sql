@@ -2,8 +2,18 @@
     key='order_id',
     unique_key='refund_id',
     dirty_keys="{{ changed('int_refunds', 'order_id') }}",
-    emits={'order_id': 'order_id', 'refunded_on': 'refunded_on', 'refunded_hour': 'refunded_hour'},
-    indexes=[{'columns': ['order_id']}, {'columns': ['refunded_on']}, {'columns': ['refunded_hour']}],
+    emits={
+        'order_id': 'order_id',
+        'refunded_on': 'refunded_on',
+        'refunded_hour': 'refunded_hour',
+        'user_id': 'user_id',
+    },
+    indexes=[
+        {'columns': ['order_id']},
+        {'columns': ['refunded_on']},
+        {'columns': ['refunded_hour']},
+        {'columns': ['user_id']},
+    ],
 ) }}
 
 with
