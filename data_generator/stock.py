@@ -41,7 +41,7 @@ class Stock:
             heapq.heappush(self._due, (now + int(days * DAY_MS), number))
 
     def to_be_counted(self, number: int, now: int) -> bool:
-        """Whether a product that sells at this moment, in ms, was not counted lately; it is taken to be, from now on."""
+        """Whether a product that sells at this moment (ms) wasn't counted lately; from now on it was."""
         if now - self._counted.get(number, -(1 << 60)) < _COUNTED_AFTER_DAYS * DAY_MS:
             return False
         self._counted[number] = now

@@ -1,4 +1,4 @@
-"""What the shop itself says about its products: new prices, new on the list, delivered to a fulfilment centre, counted."""
+"""What the shop itself says about its products: new prices, new on the list, delivered, counted."""
 
 from collections.abc import Iterator
 from random import Random
