@@ -337,6 +337,7 @@ def test_two_runs_at_once_take_each_batch_once(project: Project, tmp_path: Path)
     project.load([raw(event(number)) for number in range(2, 50)])
     project.run("--select", "stg_load_watermark")
     words = [str(dbt.program()), "run", "--select", "stg_events+", "--project-dir", str(dbt.PROJECT)]
+    words += ["--exclude", "path:models/daily"]  # dbt's own tables: two at once take each other's names
     both = [
         subprocess.Popen(
             [*words, "--target-path", str(tmp_path / name)],

@@ -1,6 +1,5 @@
 """Real shops' data through the whole path: the reports say what the files say, counted by pandas."""
 
-import json
 import subprocess
 from collections.abc import Callable
 from decimal import Decimal
@@ -12,7 +11,7 @@ import pytest
 
 from mercato.kafka_admin import Admin
 from mercato.postgres import Connection
-from mercato.services import endpoints
+from mercato.services import dbt, endpoints
 from mercato.settings import Settings
 from tests import loads
 from tests.events import raw
@@ -26,6 +25,14 @@ def load(settings: Settings, records: list[bytes]) -> None:
         admin.ensure_topic(settings.kafka.topic, settings.kafka.partitions)
     loads.send(settings, list(records))
     loads.load(settings)
+
+
+def transform(mercato: Mercato) -> None:
+    for layer in dbt.LAYERS:
+        built = mercato("transform", "--layer", layer)
+        assert built.returncode == 0, built.stderr
+    verified = mercato("verify")
+    assert verified.returncode == 0, verified.stderr
 
 
 def frame(warehouse: Connection, statement: str) -> pd.DataFrame:
@@ -69,10 +76,7 @@ def test_a_gift_shop_s_three_months_with_cancellations_and_rows_that_are_there_t
     load(settings, records)  # delivered again: nothing is counted twice
     assert one(warehouse, "select count(*) from raw.events") == len(records)
     assert one(warehouse, "select count(*) from raw.quarantine") == 0
-    built = mercato("transform")
-    assert built.returncode == 0, built.stderr
-    verified = mercato("verify", "--full-refresh", "--json")
-    assert verified.returncode == 0, json.loads(verified.stdout)["differences"]
+    transform(mercato)
 
     # Each row is a line of an order, of a cancellation, or a correction of the stock.
     lines = one(warehouse, "select count(*) from marts.fct_order_lines")
@@ -117,8 +121,9 @@ def test_a_gift_shop_s_three_months_with_cancellations_and_rows_that_are_there_t
         " (gross_revenue * 100)::int as gross, (net_revenue * 100)::int as net from reports.rpt_cohort_revenue",
     ).set_index(["cohort", "month"])
     assert revenue.gross.to_dict() == active.cents.sum().to_dict()
-    net = rows.join(first, on="user_id", how="inner").groupby(["cohort", "month"]).cents.sum()
-    assert revenue.net.to_dict() == net.to_dict()
+    net = rows.join(first, on="user_id", how="inner")
+    net["month"] = net[["month", "cohort"]].max(axis=1)  # cancelled before the first invoice that we have
+    assert revenue.net.to_dict() == net.groupby(["cohort", "month"]).cents.sum().to_dict()
 
     customers = known.groupby("user_id").agg(last=("at", "max"), frequency=("InvoiceNo", "nunique"))
     customers["recency_days"] = (pd.Timestamp("2011-02-28") - customers["last"].dt.normalize()).dt.days
@@ -143,7 +148,7 @@ def test_a_gift_shop_s_three_months_with_cancellations_and_rows_that_are_there_t
         warehouse,
         "select net_revenue * 100 from reports.rpt_revenue_concentration where subject = 'customer' and decile = 1",
     )
-    assert best == top.head(-(-len(top) // 10)).sum()
+    assert best == int(top.head(-(-len(top) // 10)).sum())
 
 
 def test_a_clickstream_s_first_thousand_events(
@@ -152,9 +157,7 @@ def test_a_clickstream_s_first_thousand_events(
     path = shared_data / "rees46" / "2019-Oct_first_1000.csv"
     rows = pd.read_csv(path)
     load(settings, [raw(event) for event in rees46.events(path)])
-    built = mercato("transform")
-    assert built.returncode == 0, built.stderr
-    assert mercato("verify").returncode == 0
+    transform(mercato)
 
     assert one(warehouse, "select count(*) from marts.dim_customers") == rows.user_id.nunique() == 330
     sessions, converted = warehouse.execute(
@@ -172,5 +175,6 @@ def test_a_clickstream_s_first_thousand_events(
         " from reports.rpt_daily_attribution"
     ).fetchone()
     assert set(credited) == {revenue}
-    one_view = rows.groupby("user_session").event_type.agg(lambda kinds: list(kinds) == ["view"])
-    assert one(warehouse, "select sum(bounced_sessions) from reports.rpt_daily_sessions") == one_view.sum()
+    visits = rows.groupby("user_session").event_type
+    bounced = ((visits.size() == 1) & (visits.first() == "view")).sum()
+    assert one(warehouse, "select sum(bounced_sessions) from reports.rpt_daily_sessions") == int(bounced)
