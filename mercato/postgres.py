@@ -10,7 +10,7 @@ from psycopg import Connection, errors, sql
 
 from mercato.errors import ServiceUnavailable
 
-__all__ = ["BadInput", "Connection", "Deadlock", "Duplicate", "Endpoint", "Gone", "Missing", "connect", "sql"]
+__all__ = ["BadInput", "Connection", "Deadlock", "Duplicate", "Endpoint", "Gone", "Missing", "connect", "sql", "verifier"]
 
 #: The server refused a value of ours (bad JSON, bad encoding, too deep): the row is bad, not the connection.
 BadInput = (errors.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
@@ -34,9 +34,15 @@ class Endpoint:
     user: str
     password: str = field(repr=False)
     sslmode: str = "prefer"
+    sslrootcert: str = ""  # file of the authority that `verify-ca` and `verify-full` trust
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
+
+
+def verifier(connection: Connection, user: str, password: str) -> str:
+    """What the server stores of a password (SCRAM): `create role … password` takes it in place of the password."""
+    return connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
 
 
 def connect(
@@ -55,6 +61,7 @@ def connect(
             user=endpoint.user,
             password=endpoint.password,
             sslmode=endpoint.sslmode,
+            sslrootcert=endpoint.sslrootcert or None,
             autocommit=autocommit,
             application_name=application,
             connect_timeout=10,

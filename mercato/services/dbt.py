@@ -107,7 +107,7 @@ def environment(settings: Settings, project: Path = PROJECT) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {
         **inherited,
-        **endpoints.environment(settings),
+        **endpoints.dbt_environment(settings),
         "DBT_PROFILES_DIR": str(project),
         "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
         "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),
