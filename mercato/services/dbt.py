@@ -1,26 +1,22 @@
-"""Run one layer of the dbt project, by the dbt of this environment, in a process of its own.
+"""Run one layer of the dbt project, by the dbt of this environment, in a process of its own (`dbt_process`).
 
 Guarantee: what `dbt_results` calls failed is an error. Two runs of this checkout never overlap: the lock is
-held by dbt's process too, so it outlives a killed caller; and dbt is told to stop when its caller dies.
+held by dbt's process too, so it outlives a killed caller.
 Run alone: `mercato transform --layer staging`.
 """
 
 import contextlib
-import ctypes
 import fcntl
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mercato import postgres
 from mercato.errors import MercatoError, ServiceUnavailable
-from mercato.services import endpoints
+from mercato.services import dbt_process, endpoints
 from mercato.services.dbt_results import Layer, judge
 from mercato.settings import ROOT, Settings
 
@@ -91,11 +87,6 @@ def build_copy(
     )  # fmt: skip
 
 
-def program() -> Path:
-    """The dbt of this environment."""
-    return Path(sys.executable).with_name("dbt")
-
-
 def selection(layer: str) -> list[str]:
     """The words that make `dbt build` run one layer, each test in exactly one (dbt_project/selectors.yml)."""
     return ["--selector", layer]
@@ -119,40 +110,15 @@ def environment(settings: Settings, project: Path = PROJECT) -> dict[str, str]:
 def execute(
     words: list[str], project: Path, env: dict[str, str], lock: int, on_line: Callable[[str], None]
 ) -> tuple[int, list[str]]:
-    """Run dbt, and end it if we end, however we do; returns its exit code and last words. `lock`: see `exclusive`."""
+    """Run dbt; returns its exit code and its last ten lines. `lock`: see `exclusive`."""
     last: list[str] = []
-    libc, parent = ctypes.CDLL(None), os.getpid()
 
-    def die_with_parent() -> None:  # SIGINT: dbt cancels its queries before it goes
-        libc.prctl(1, signal.SIGINT, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
+    def tell(printed: str) -> None:
+        if line := CLOCK.sub("", printed).rstrip():
+            on_line(line)
+            last[:] = [*last[-9:], line]
 
-    with subprocess.Popen(
-        [str(program()), *words],
-        cwd=project,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        pass_fds=[lock],
-        preexec_fn=die_with_parent,
-    ) as child:
-        try:
-            for printed in child.stdout or ():
-                if line := CLOCK.sub("", printed).rstrip():
-                    on_line(line)
-                    last = [*last[-9:], line]
-            return child.wait(), last
-        except BaseException:  # a time-out or Ctrl-C: nothing may go on building behind our back
-            child.send_signal(signal.SIGINT)
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-            raise
+    return dbt_process.execute(words, project, env, lock, tell), last
 
 
 @contextlib.contextmanager

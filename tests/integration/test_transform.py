@@ -15,7 +15,7 @@ from ingestion.batch import Batch
 from ingestion.warehouse import write_batch
 from mercato.errors import ServiceUnavailable
 from mercato.postgres import Connection
-from mercato.services import dbt
+from mercato.services import dbt, dbt_process
 from mercato.services.dbt_results import Layer, LayerFailed, judge
 from mercato.settings import PREFIX, Settings, Warehouse
 from tests.events import NOW, event, raw
@@ -80,7 +80,7 @@ def lie(
         f"raise SystemExit({code})\n"
     )
     fake.chmod(0o755)
-    monkeypatch.setattr(dbt, "program", lambda: fake)
+    monkeypatch.setattr(dbt_process, "program", lambda: fake)
 
 
 def load_order(warehouse: Connection, number: int) -> None:
