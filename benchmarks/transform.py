@@ -142,7 +142,10 @@ def load(connection: Connection, events: Iterator[bytes], at: int, count: int) -
 def run(settings: Settings) -> dict[str, float]:
     """Run all models, without tests; seconds of each as dbt measured them."""
     subprocess.run(
-        [str(dbt_process.program()), "--quiet", "run"], cwd=dbt.PROJECT, env=dbt.environment(settings), check=True
+        [str(dbt_process.program()), "--quiet", "run"],
+        cwd=dbt.PROJECT,
+        env=dbt.environment(settings),
+        check=True,
     )
     results = json.loads((settings.home / "dbt" / "target" / "run_results.json").read_text())["results"]
     seconds = {

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from mercato import postgres
 from mercato.errors import MercatoError, ServiceUnavailable
@@ -35,12 +36,16 @@ def build(
     full_refresh: bool = False,
     project: Path = PROJECT,
     on_line: Callable[[str], None] = lambda _: None,
+    prove: Callable[[], None] = lambda: None,
 ) -> Layer:
     """Build and test one layer; safe to run twice. Each line that dbt prints goes to `on_line`.
+
+    `prove` is called when dbt's results are good, and before another run can start.
 
     Raises:
         LayerFailed: a model or test failed, or dbt's results don't prove that all is well.
         ServiceUnavailable: the warehouse is away, or went away: trying again can help.
+        Interrupted: dbt was killed: trying again can help.
     """
     started = time.monotonic()
     target = settings.home / "dbt" / "target"
@@ -48,7 +53,9 @@ def build(
     with exclusive(settings) as lock:
         (target / "run_results.json").unlink(missing_ok=True)  # of an earlier run, it would prove nothing
         code, words = execute(command, project, environment(settings, project), lock, on_line)
-        return judge(layer, target, code, words, seconds=time.monotonic() - started)
+        done = judge(layer, target, code, words, seconds=time.monotonic() - started)
+        prove()
+        return done
 
 
 #: Stands in front of the schemas of a second set of tables.
@@ -87,6 +94,19 @@ def build_copy(
     )  # fmt: skip
 
 
+def incremental_models(settings: Settings, layer: str | None = None) -> dict[str, dict[str, Any]]:
+    """Name in the books (`schema.name`) to the node, of the models that keep books, as the last run left them."""
+    manifest = json.loads((settings.home / "dbt" / "target" / "manifest.json").read_text("utf-8"))
+    return {
+        f"{node['schema']}.{node['alias']}": node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and node["config"].get("incremental_strategy") == "dirty_keys"
+        and node["config"]["materialized"] == "incremental"
+        and (layer is None or node["original_file_path"].startswith(f"models/{layer}/"))
+    }
+
+
 def selection(layer: str) -> list[str]:
     """The words that make `dbt build` run one layer, each test in exactly one (dbt_project/selectors.yml)."""
     return ["--selector", layer]
@@ -119,6 +139,19 @@ def execute(
             last[:] = [*last[-9:], line]
 
     return dbt_process.execute(words, project, env, lock, tell), last
+
+
+def catch_up(settings: Settings, lock: int, on_line: Callable[[str], None] = lambda _: None) -> None:
+    """Let every model take in what is below the load watermark that stands; no tests. For who holds `exclusive`.
+
+    Raises:
+        MercatoError: a model failed.
+    """
+    words = ["run", "--exclude", "stg_load_watermark"]
+    code, last = execute(words, PROJECT, environment(settings), lock, on_line)
+    if code:
+        log = settings.home / "dbt" / "logs" / "dbt.log"
+        raise MercatoError(f"the models can't catch up: {' '.join(last[-3:])}", f"dbt's log is {log}")
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ def execute(
     pid = start(words, folder, env, lock, write)
     os.close(write)
     try:
-        with open(read, errors="replace") as printed:
+        with os.fdopen(read, errors="replace") as printed:
             for line in printed:
                 on_line(line)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -79,16 +79,16 @@ def _fork(words: list[str], folder: Path, env: Mapping[str, str], lock: int, wri
 
 def _become(words: list[str], folder: Path, env: Mapping[str, str], lock: int, write: int) -> NoReturn:
     """Be dbt: no handler, stream or open file of the parent's stays in use."""
-    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, signal.SIG_DFL)
+    for caught in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(caught, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(write, 1)
     os.dup2(write, 2)
     nothing = os.open(os.devnull, os.O_RDWR)
-    for name in os.listdir("/proc/self/fd"):
+    for number in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
         # Replaced, not closed: the parent's objects would close the number again, when it is another file's.
-        if int(name) not in (1, 2, lock, nothing):
-            os.dup2(nothing, int(name))
+        if number not in (1, 2, lock, nothing):
+            os.dup2(nothing, number)
     sys.stdout = os.fdopen(os.dup(1), "w", buffering=1)
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     os.environ.clear()
@@ -97,8 +97,8 @@ def _become(words: list[str], folder: Path, env: Mapping[str, str], lock: int, w
     sys.argv = ["dbt", *words]
     code: object = 0
     try:
-        assert _warm
-        _warm()
+        if _warm:
+            _warm()
     except SystemExit as end:
         code = end.code
     except BaseException as error:

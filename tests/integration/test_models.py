@@ -12,7 +12,7 @@ from ingestion.batch import Batch
 from ingestion.warehouse import write_batch
 from mercato import postgres
 from mercato.postgres import Connection
-from mercato.services import dbt, endpoints
+from mercato.services import dbt, dbt_process, endpoints
 from mercato.settings import Settings
 from tests.events import NOW, event, raw
 

@@ -1,0 +1,55 @@
+"""What DAGs wait for: `raw_events` grows, `marts` are newer. The asset graph of the UI is made of these."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.sdk import Asset, AssetWatcher
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+
+class RawHasGrown(BaseEventTrigger):
+    """Fires when raw holds events that the models haven't taken in, once a load watermark.
+
+    Once: while `transform` can't move the watermark, because it is red, the growth isn't told again and again; its
+    time schedule tries. While it runs, growth beyond its watermark is told, and the next run follows at once.
+    """
+
+    #: Seconds between two looks, each a query of an index.
+    EVERY = 2.0
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """As Airflow stores it."""
+        return "mercato_assets.RawHasGrown", {}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look for ever. A warehouse that is away has not grown."""
+        told: object = ()
+        while True:
+            await asyncio.sleep(self.EVERY)
+            rows, watermark = await asyncio.to_thread(_ahead)
+            if rows and watermark != told:
+                told = watermark
+                yield TriggerEvent({"rows": rows})
+
+
+def _ahead() -> tuple[int, str | None]:
+    from mercato.commands.lag import raw_ahead
+    from mercato.errors import MercatoError
+    from mercato.settings import load
+
+    try:
+        return raw_ahead(load())
+    except MercatoError:
+        return 0, None
+
+
+RAW_EVENTS = Asset(
+    "raw_events",
+    uri="mercato://warehouse/raw/events",
+    group="warehouse",
+    watchers=[AssetWatcher(name="raw_has_grown", trigger=RawHasGrown())],
+)
+MARTS = Asset("marts", uri="mercato://warehouse/marts", group="warehouse")
+REPORTS = Asset("daily_reports", uri="mercato://warehouse/reports/daily", group="warehouse")
+EXPORTS = Asset("exports", uri="mercato://files/exports", group="files")
