@@ -21,9 +21,9 @@ Every task is safe to run twice: clear the red one.
 
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, Metadata, chain, dag, task
+from airflow.sdk import Metadata, chain, dag, task
 from mercato_assets import RAW_EVENTS
-from mercato_policy import HOUSE, command
+from mercato_policy import HOUSE, at, command
 
 
 @dag(
@@ -31,7 +31,7 @@ from mercato_policy import HOUSE, command
     dag_display_name="ingest: stream → raw",
     description="Is the stream being loaded? Can quarantined records pass by now? Red: events wait, nobody loads them.",
     doc_md=__doc__,
-    schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
+    schedule=at("*/5 * * * *"),
     tags=["stream", "raw"],
     **HOUSE,
 )

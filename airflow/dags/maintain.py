@@ -21,8 +21,8 @@ Every task is safe to run twice, also while events are loaded and models run. On
 
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, dag, task
-from mercato_policy import HOUSE, command
+from airflow.sdk import dag, task
+from mercato_policy import HOUSE, at, command
 
 
 @dag(
@@ -30,7 +30,7 @@ from mercato_policy import HOUSE, command
     dag_display_name="maintain: the warehouse's housekeeping",
     description="Each night: partitions ahead, retention, vacuum, old logs. Red: nothing is lost, clear it.",
     doc_md=__doc__,
-    schedule=CronTriggerTimetable("30 1 * * *", timezone="UTC"),
+    schedule=at("30 1 * * *"),
     tags=["warehouse", "housekeeping"],
     **HOUSE,
 )

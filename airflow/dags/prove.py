@@ -28,8 +28,8 @@ Every task is safe to run twice; none changes a table (but to finish what a kill
 
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, chain, dag, task
-from mercato_policy import DBT_POOL, HOUSE, command
+from airflow.sdk import chain, dag, task
+from mercato_policy import DBT_POOL, HOUSE, at, command
 
 
 @dag(
@@ -37,7 +37,7 @@ from mercato_policy import DBT_POOL, HOUSE, command
     dag_display_name="prove: every number, each night",
     description="Ledger, incremental = full refresh, truth. Red: a number is wrong; the message names table and day.",
     doc_md=__doc__,
-    schedule=CronTriggerTimetable("0 3 * * *", timezone="UTC"),
+    schedule=at("0 3 * * *"),
     tags=["dbt", "proof"],
     **HOUSE,
 )

@@ -18,9 +18,9 @@ Every task is safe to run twice: clear the red one, and it and those after it ru
 | where they are | `ls .mercato/exports` |
 """
 
-from airflow.sdk import CronTriggerTimetable, chain, dag, task
+from airflow.sdk import chain, dag, task
 from mercato_assets import EXPORTS, MARTS, REPORTS
-from mercato_policy import DBT_POOL, HOUSE, build, command
+from mercato_policy import DBT_POOL, HOUSE, at, build, command
 
 
 @dag(
@@ -28,7 +28,7 @@ from mercato_policy import DBT_POOL, HOUSE, build, command
     dag_display_name="publish: daily reports and files",
     description="Once a day: the daily layer of models, then every report as a file. Red: yesterday's are still there.",
     doc_md=__doc__,
-    schedule=CronTriggerTimetable("15 0 * * *", timezone="UTC"),
+    schedule=at("15 0 * * *"),
     tags=["dbt", "reports"],
     **HOUSE,
 )

@@ -30,9 +30,9 @@ Every task is safe to run twice: clear the red one, and it and those after it ru
 | read dbt's log | `less .mercato/dbt/logs/dbt.log` |
 """
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, chain, dag, task
+from airflow.sdk import AssetOrTimeSchedule, Param, chain, dag, task
 from mercato_assets import MARTS, RAW_EVENTS
-from mercato_policy import DBT_POOL, HOUSE, build
+from mercato_policy import DBT_POOL, HOUSE, at, build
 
 
 @dag(
@@ -40,9 +40,7 @@ from mercato_policy import DBT_POOL, HOUSE, build
     dag_display_name="transform: raw → reports",
     description="dbt, layer by layer, tests as gates. Red: marts and reports kept their last good state.",
     doc_md=__doc__,
-    schedule=AssetOrTimeSchedule(
-        assets=[RAW_EVENTS], timetable=CronTriggerTimetable("*/10 * * * *", timezone="UTC")
-    ),
+    schedule=AssetOrTimeSchedule(assets=[RAW_EVENTS], timetable=at("*/10 * * * *")),
     tags=["dbt", "warehouse"],
     params={
         "full_refresh": Param(

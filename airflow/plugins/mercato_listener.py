@@ -65,6 +65,8 @@ def _record_task(ti: Any, state: str, error: str | None = None) -> None:
 
 def _record_run(dag_run: Any) -> None:
     with _never_in_the_way():
+        from sqlalchemy.orm import object_session
+
         from mercato.commands.runs import record
         from mercato.settings import load
 
@@ -74,7 +76,8 @@ def _record_run(dag_run: Any) -> None:
             "run_type": str(getattr(dag_run.run_type, "value", dag_run.run_type)),
             "started_at": dag_run.start_date, "ended_at": dag_run.end_date,
         }  # fmt: skip
-        tasks = dag_run.get_task_instances() if state in ("success", "failed") else []
+        session = object_session(dag_run)  # its own: another would end the scheduler's
+        tasks = dag_run.get_task_instances(session=session) if session and run["ended_at"] else []
         record(load(), run=run, tasks=[_task(ti, ti.state, None) for ti in tasks])
 
 
