@@ -14,7 +14,7 @@ from rich.table import Table
 from ingestion.sql import query
 from mercato import settings as config
 from mercato.postgres import Connection, Missing, connect
-from mercato.services import dbt, dbt_process, endpoints
+from mercato.services import dbt, dbt_process, endpoints, lineage
 from mercato.services.dbt_results import Layer, LayerFailed
 
 _CONSOLE = Console(stderr=True)
@@ -48,7 +48,13 @@ def build(
                 "look at ops.models and ops.model_reads: which dbt ran? Then run it again",
             )
 
-    return dbt.build(settings, layer, full_refresh=full_refresh, on_line=on_line, prove=prove)
+    try:
+        return dbt.build(settings, layer, full_refresh=full_refresh, on_line=on_line, prove=prove)
+    finally:
+        try:
+            lineage.emit(settings.lineage, settings.home / "dbt" / "target", address)
+        except OSError as error:  # the tables are what counts
+            on_line(f"lineage was not sent: {error}")
 
 
 def _behind(connection: Connection, names: list[str], first: bool, began: datetime | None) -> list[str]:

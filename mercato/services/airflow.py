@@ -75,6 +75,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "MERCATO_HOME": str(settings.home),
         **endpoints.environment(settings),
+        "MERCATO_KAFKA__BOOTSTRAP_SERVERS": endpoints.kafka(settings),
+        "MERCATO_KAFKA__TOPIC": settings.kafka.topic,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         # A proxy of the user's must not see the traffic between the components.
         "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"])),
