@@ -75,6 +75,10 @@ class Api:
         elif any(one["name"] == name and one["slots"] != slots for one in found):
             self._call("PATCH", f"/api/v2/pools/{quote(name)}", pool)
 
+    def pause(self, dag_id: str, paused: bool) -> None:
+        """Keep the DAG's runs from starting, also those that wait; or let them."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": paused})
+
     def known(self, dag_id: str) -> bool:
         """Whether the DAG's file was read."""
         found = self._call("GET", f"/api/v2/dags?dag_id_pattern={quote(dag_id)}&limit=100")["dags"]

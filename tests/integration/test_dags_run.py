@@ -18,8 +18,11 @@ from mercato.services.airflow_supervisor import session_members
 from mercato.settings import Settings
 from tests.events import NOW, event, raw
 
-GREEN = {"transform": {"full_refresh": False}, "ingest": {}, "maintain": {}, "prove": {}, "publish": {},
-         "backfill": {"from": "2026-11-01", "to": "2026-12-01", "models": ["fct_orders", "rpt_daily_sales"]}}  # fmt: skip
+#: DAG to the params that it is triggered with.
+GREEN = {
+    "transform": {"full_refresh": False}, "ingest": {}, "maintain": {}, "prove": {}, "publish": {},
+    "backfill": {"from": "2026-11-01", "to": "2026-12-01", "models": ["fct_orders", "rpt_daily_sales"]},
+}  # fmt: skip
 MARTS = "select relname, oid from pg_class where relnamespace::regnamespace::text in ('marts', 'reports')"
 
 
