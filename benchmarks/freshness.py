@@ -179,7 +179,7 @@ def _follow(settings: Settings, endpoint: Endpoint, rate: int, seconds: float) -
 def print_marts(found: dict[str, Any]) -> None:
     """The figures in words."""
     print(
-        f"{found['events']:,} events, seconds from produced to green in the reports; {found['never_seen']} never seen"
+    print(f"{found['events']:,} events, seconds from produced to green; {found['never_seen']} never seen")
     )
     print("  p50 {p50_s:.0f}   p95 {p95_s:.0f}   most {most_s:.0f}".format(**found))
     print(
