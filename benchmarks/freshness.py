@@ -160,8 +160,8 @@ def _follow(settings: Settings, endpoint: Endpoint, rate: int, seconds: float) -
             rows = connection.execute(
                 "select e.message_id, (select min(extract(epoch from r.ended_at)) from ops.dag_runs as r"
                 " where r.dag_id = 'transform' and r.state = 'success' and r.started_at > l.loaded_at)"
-                " from raw.events as e join (select batch_id, max(loaded_at) as loaded_at from ops.ledger group by 1) as l"
-                " using (batch_id)"
+                " from raw.events as e join"
+                " (select batch_id, max(loaded_at) as loaded_at from ops.ledger group by 1) as l using (batch_id)"
             ).fetchall()
             runs = connection.execute(
                 "select state, duration_s from ops.dag_runs where dag_id = 'transform' and ended_at > to_timestamp(%s)",
@@ -179,7 +179,7 @@ def _follow(settings: Settings, endpoint: Endpoint, rate: int, seconds: float) -
 def print_marts(found: dict[str, Any]) -> None:
     """The figures in words."""
     print(
-    print(f"{found['events']:,} events, seconds from produced to green; {found['never_seen']} never seen")
+        print(f"{found['events']:,} events, seconds from produced to green; {found['never_seen']} never seen")
     )
     print("  p50 {p50_s:.0f}   p95 {p95_s:.0f}   most {most_s:.0f}".format(**found))
     print(
