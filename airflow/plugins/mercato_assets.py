@@ -17,6 +17,8 @@ class RawHasGrown(BaseEventTrigger):
 
     #: Seconds between two looks, each a query of an index.
     EVERY = 2.0
+    #: And before the first: who starts Airflow to run `transform` comes first, and has no second run to wait for.
+    FIRST = 15.0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """As Airflow stores it."""
@@ -25,12 +27,13 @@ class RawHasGrown(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look for ever. A warehouse that is away has not grown."""
         told: object = ()
+        await asyncio.sleep(self.FIRST)
         while True:
-            await asyncio.sleep(self.EVERY)
             rows, watermark = await asyncio.to_thread(_ahead)
             if rows and watermark != told:
                 told = watermark
                 yield TriggerEvent({"rows": rows})
+            await asyncio.sleep(self.EVERY)
 
 
 def _ahead() -> tuple[int, str | None]:

@@ -62,7 +62,7 @@ def mailed() -> Iterator[tuple[int, list[str]]]:
                     data = True
                     self.wfile.write(b"354 go on\r\n")
                 else:
-                    self.wfile.write(b"250 ok\r\n")
+                    self.wfile.write(b"221 bye\r\n" if words.lower() == "quit" else b"250 ok\r\n")
 
     with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail)) as port:
         yield port, got
