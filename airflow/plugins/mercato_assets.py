@@ -1,11 +1,14 @@
 """What DAGs wait for: `raw_events` grows, `marts` are newer. The asset graph of the UI is made of these."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.sdk import Asset, AssetWatcher
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+log = logging.getLogger(__name__)
 
 
 class RawHasGrown(BaseEventTrigger):
@@ -38,12 +41,12 @@ class RawHasGrown(BaseEventTrigger):
 
 def _ahead() -> tuple[int, str | None]:
     from mercato.commands.lag import raw_ahead
-    from mercato.errors import MercatoError
     from mercato.settings import load
 
     try:
         return raw_ahead(load())
-    except MercatoError:
+    except Exception as error:  # a watcher that ends isn't started again
+        log.warning("raw can't be looked at: %s", error)
         return 0, None
 
 
