@@ -17,7 +17,7 @@ def tell(context: dict[str, Any]) -> None:
     from mercato.commands.runs import alert
     from mercato.settings import load
 
-    alert(load(), context["dag_run"].dag_id, context["dag_run"].run_id)
+    alert(load(), context["dag"].dag_id, context["run_id"])
 
 
 #: `@dag(**HOUSE, …)`

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 import pytest
@@ -15,8 +16,9 @@ from mercato.postgres import Connection, connect, sql
 from mercato.services import airflow, airflow_api, dbt, endpoints, postgres, process
 from mercato.services.airflow_api import Api, run_dag
 from mercato.services.airflow_supervisor import session_members
-from mercato.settings import Settings
+from mercato.settings import PREFIX, Settings
 from tests.events import NOW, event, raw
+from tests.webhook import listening
 
 #: DAG to the params that it is triggered with.
 GREEN = {
@@ -27,7 +29,15 @@ MARTS = "select relname, oid from pg_class where relnamespace::regnamespace::tex
 
 
 @pytest.fixture
-def up(settings: Settings, warehouse: Connection) -> Iterator[Settings]:
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What comes to the webhook of the settings."""
+    with listening() as (address, got):
+        monkeypatch.setenv(f"{PREFIX}ALERTS__WEBHOOK", address)
+        yield got
+
+
+@pytest.fixture
+def up(settings: Settings, warehouse: Connection, told: list[Any]) -> Iterator[Settings]:
     """Airflow on an empty warehouse with one order in raw."""
     order = event(
         1, event="Order Completed", userId="customer",
@@ -108,7 +118,7 @@ def red(settings: Settings, name: str = "transform") -> tuple[str, dict[str, str
 
 
 def test_each_cause_of_red_is_named_marts_stay_and_it_is_green_when_the_cause_is_gone(
-    up: Settings, warehouse: Connection
+    up: Settings, warehouse: Connection, told: list[Any]
 ) -> None:
     run_dag(up, "transform", timeout=900)
     before = set(warehouse.execute(MARTS).fetchall())
@@ -124,6 +134,9 @@ def test_each_cause_of_red_is_named_marts_stay_and_it_is_green_when_the_cause_is
         assert words in said
     assert states == {"staging": "failed", **skipped}
     assert set(warehouse.execute(MARTS).fetchall()) == before
+    assert process.wait_until(lambda: bool(told), seconds=120)  # the same words, to whom it concerns
+    assert "DAG transform failed" in told[0]["text"]
+    assert "test events_are_booked" in told[0]["text"]
     warehouse.execute("delete from raw.events where message_id = 'x'")
     run_dag(up, "transform", timeout=900)
 

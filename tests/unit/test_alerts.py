@@ -1,46 +1,22 @@
 """Alerts reach a real web server and a real mail server, each also when the other is away."""
 
-import json
 import socket
 import socketserver
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from mercato.errors import MercatoError
 from mercato.services import alerts
 from mercato.settings import Alerts
-
-
-@contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[int]:
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_address[1]  # type: ignore[index]
-    server.shutdown()
-    server.server_close()
-    thread.join()
+from tests.webhook import listening, serving
 
 
 @pytest.fixture
 def posted() -> Iterator[tuple[str, list[dict]]]:
     """A webhook's address, and what came to it."""
-    got: list[dict] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with serving(HTTPServer(("127.0.0.1", 0), Hook)) as port:
-        yield f"http://127.0.0.1:{port}/hook", got
+    with listening() as hook:
+        yield hook
 
 
 @pytest.fixture
