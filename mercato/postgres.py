@@ -10,12 +10,14 @@ from psycopg import Connection, errors, sql
 
 from mercato.errors import ServiceUnavailable
 
-__all__ = ["BadInput", "Connection", "Deadlock", "Endpoint", "Gone", "Missing", "connect", "sql"]
+__all__ = ["BadInput", "Connection", "Deadlock", "Duplicate", "Endpoint", "Gone", "Missing", "connect", "sql"]
 
 #: The server refused a value of ours (bad JSON, bad encoding, too deep): the row is bad, not the connection.
 BadInput = (errors.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
 #: Two transactions waited for each other and the server undid this one: it may simply be tried again.
 Deadlock = errors.DeadlockDetected
+#: A row with this key is there already, or another transaction committed one while this waited.
+Duplicate = errors.UniqueViolation
 #: A table, schema, column or function is not there (yet).
 Missing = (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColumn, errors.UndefinedFunction)
 #: The server went away or was restarted in the middle: nothing of the open transaction is stored.

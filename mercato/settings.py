@@ -40,7 +40,7 @@ class Kafka(BaseModel, extra="forbid"):
 class Ingestion(BaseModel, extra="forbid"):
     """When a batch is closed: whichever of rows, bytes and seconds comes first."""
 
-    batch_rows: int = Field(10_000, ge=1)
+    batch_rows: int = Field(6_000, ge=1)
     batch_bytes: int = Field(8_000_000, ge=1)
     batch_seconds: float = Field(0.5, gt=0)
     max_record_bytes: int = Field(1_000_000, ge=1, description="larger records are quarantined: too_large")

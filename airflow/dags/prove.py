@@ -29,7 +29,7 @@ Every task is safe to run twice; none changes a table (but to finish what a kill
 from datetime import timedelta
 
 from airflow.sdk import chain, dag, task
-from mercato_policy import DBT_POOL, HOUSE, at, command
+from mercato_policy import DBT_POOL, HOUSE, at, build, command
 
 
 @dag(
@@ -60,8 +60,8 @@ def prove() -> None:
         return command("verify", "--full-refresh")
 
     @task(
-        doc_md="Every KPI, day by day, beside the truth of the simulated shop; skipped where there is none. "
-        "Same as `mercato verify --settle --truth FILE`.",
+        doc_md="Every KPI, day by day, and every cohort beside the truth of the simulated shop; skipped where there is "
+        "none. Same as `mercato transform --layer daily`, then `mercato verify --settle --truth FILE`.",
         pool=DBT_POOL, trigger_rule="all_done",
     )  # fmt: skip
     def truth() -> dict:
@@ -71,6 +71,7 @@ def prove() -> None:
 
         if (path := load().proof.truth) is None:
             raise AirflowSkipException("there is no truth: MERCATO_PROOF__TRUTH isn't set")
+        build("daily")  # of the same moment as what it is compared with
         return command("verify", "--settle", "--truth", str(path))
 
     @task(

@@ -166,6 +166,9 @@ def _transform(settings: Settings, steps: Steps) -> None:
 
         run = airflow_api.run_dag(settings, "transform", on_progress)
         tell(", ".join(f"{task.name} {task.seconds or 0:.1f} s" for task in run.tasks))
+    with steps.step("Airflow: publish") as tell:
+        run = airflow_api.run_dag(settings, "publish", on_progress)
+        tell(", ".join(f"{task.name} {task.seconds or 0:.1f} s" for task in run.tasks))
 
 
 def _summary(verdict: Verdict, truth: dict[str, Any], steps: Steps, seconds: float) -> dict[str, Any]:
