@@ -17,7 +17,7 @@ from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifest
 
 from mercato import currencies
 from mercato.postgres import Connection
-from mercato.services import dbt
+from mercato.services import dbt, dbt_process
 from mercato.settings import Settings
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -37,7 +37,7 @@ class Renderer:
 def target(settings: Settings, tmp_path: Path) -> Path:
     """Where dbt has parsed the project to."""
     subprocess.run(
-        [str(dbt.program()), "parse", "--project-dir", str(dbt.PROJECT), "--target-path", str(tmp_path)],
+        [str(dbt_process.program()), "parse", "--project-dir", str(dbt.PROJECT), "--target-path", str(tmp_path)],
         check=True, stdout=subprocess.DEVNULL, env={**os.environ, **dbt.environment(settings)},
     )  # fmt: skip
     return tmp_path
