@@ -22,9 +22,13 @@ COMMANDS = {
     "doctor": "doctor",
     "generate": "generate",
     "consume": "consume",
+    "lag": "lag",
     "replay": "replay",
     "transform": "transform",
+    "backfill": "backfill",
     "verify": "verify",
+    "export": "export",
+    "runs": "runs",
     "maintain": "maintain",
     "chaos": "chaos",
 }

@@ -46,9 +46,16 @@ def verifier(connection: Connection, user: str, password: str) -> str:
 
 
 def connect(
-    endpoint: Endpoint, *, autocommit: bool = False, application: str = "mercato", synchronous: bool = True
+    endpoint: Endpoint,
+    *,
+    autocommit: bool = False,
+    application: str = "mercato",
+    synchronous: bool = True,
+    timeout: int = 10,
 ) -> Connection:
-    """Open a connection in UTC. Without `synchronous` a crash of the server may take the last commits, whole.
+    """Open a connection in UTC, or give up after `timeout` seconds.
+
+    Without `synchronous` a crash of the server may take the last commits, whole.
 
     Raises:
         ServiceUnavailable: the server is away, or refuses the user, password or database.
@@ -64,7 +71,7 @@ def connect(
             sslrootcert=endpoint.sslrootcert or None,
             autocommit=autocommit,
             application_name=application,
-            connect_timeout=10,
+            connect_timeout=timeout,
             options="-c timezone=UTC" + ("" if synchronous else " -c synchronous_commit=off"),
         )
     except psycopg.OperationalError as error:

@@ -55,12 +55,53 @@ class Ingestion(BaseModel, extra="forbid"):
     batch_bytes: int = Field(8_000_000, ge=1)
     batch_seconds: float = Field(0.5, gt=0)
     max_record_bytes: int = Field(1_000_000, ge=1, description="larger records are quarantined: too_large")
+    stalled_seconds: int = Field(300, ge=1, description="`mercato lag` fails when nothing was loaded so long")
 
 
 class Retention(BaseModel, extra="forbid"):
-    """What `mercato maintain` drops. Without `raw_months` nothing."""
+    """What `mercato maintain` drops. Without `raw_months` no event."""
 
     raw_months: int | None = Field(None, ge=1, description="months of raw events kept before this one")
+    log_days: int = Field(30, ge=1, description="days that logs and records of runs are kept")
+
+
+class Airflow(BaseModel, extra="forbid"):
+    """How Airflow runs the DAGs; whatever else Airflow can be told is an AIRFLOW__* variable, as its users know it."""
+
+    executor: str = "LocalExecutor"
+    parallelism: int = Field(2, ge=2, description="tasks at once; locally each is a process of 46 MB")
+
+
+class Alerts(BaseModel, extra="forbid"):
+    """Who is told that a DAG's run failed; without an address nobody is."""
+
+    webhook: str | None = Field(
+        None, description="gets a POST of JSON with `text`, as Slack, Teams and Mattermost take"
+    )
+    email: str | None = Field(None, description="addresses, with commas between them")
+    sender: str = "mercato@localhost"
+    smtp_host: str = "localhost"
+    smtp_port: int = Field(25, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = False
+
+
+class Lineage(BaseModel, extra="forbid"):
+    """Where OpenLineage events of the models go; without either nowhere."""
+
+    file: Path | None = Field(None, description="one JSON object a line is appended")
+    url: str | None = Field(
+        None, description="each is a POST of JSON, such as http://marquez:5000/api/v1/lineage"
+    )
+
+
+class Proof(BaseModel, extra="forbid"):
+    """What the nightly proof compares with."""
+
+    truth: Path | None = Field(
+        None, description="truth file of `mercato generate`, of all that was ever sent"
+    )
 
 
 class Local(BaseModel, extra="forbid"):
@@ -90,6 +131,10 @@ class Settings(BaseSettings):
     ingestion: Ingestion = Ingestion()
     retention: Retention = Retention()
     local: Local = Local()
+    airflow: Airflow = Airflow()
+    alerts: Alerts = Alerts()
+    lineage: Lineage = Lineage()
+    proof: Proof = Proof()
 
     @model_validator(mode="after")
     def _set_apart(self) -> "Settings":

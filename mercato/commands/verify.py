@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ingestion.sql import query
 from ingestion.stream import end_offsets
 from mercato import cohorts
 from mercato import settings as config
-from mercato.commands.full_refresh import prove
+from mercato.commands.full_refresh import prove, settled
 from mercato.errors import WrongUse
 from mercato.kafka_admin import Admin
 from mercato.postgres import Connection, Missing, connect
@@ -71,8 +72,13 @@ class Verdict:
     is_flag=True,
     help="Build all models anew beside these and compare each row; takes as long.",
 )
+@click.option(
+    "--settle",
+    is_flag=True,
+    help="Hold off runs of the models, and let one that was cut off finish first: for a warehouse at work.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object on stdout.")
-def verify(truth: Path | None, full_refresh: bool, as_json: bool) -> None:
+def verify(truth: Path | None, full_refresh: bool, settle: bool, as_json: bool) -> None:
     """Prove the numbers; exit code 1 and the name of each figure where they don't hold.
 
     The ledger must balance with itself, with the rows and with the stream; marts and reports must agree with
@@ -81,13 +87,14 @@ def verify(truth: Path | None, full_refresh: bool, as_json: bool) -> None:
     \b
     Example:
       mercato verify --truth truth.json
-      mercato verify --full-refresh
+      mercato verify --settle --full-refresh
     """
     settings = config.load()
-    verdict = examine(settings, read_truth(truth) if truth else None)
-    if full_refresh:
-        verdict.refreshed, differing = prove(settings)
-        verdict.differences += map(str, differing)
+    with settled(settings) if settle or full_refresh else nullcontext(0) as lock:
+        verdict = examine(settings, read_truth(truth) if truth else None)
+        if full_refresh:
+            verdict.refreshed, differing = prove(settings, lock)
+            verdict.differences += map(str, differing)
     if as_json:
         click.echo(json.dumps(verdict.as_dict()))
     else:

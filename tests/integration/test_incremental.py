@@ -23,7 +23,7 @@ from ingestion.batch import Batch
 from ingestion.warehouse import write_batch
 from mercato.commands.full_refresh import compare_table, drop_copy
 from mercato.postgres import Connection, connect, sql
-from mercato.services import dbt, endpoints
+from mercato.services import dbt, dbt_process, endpoints
 from mercato.settings import Settings
 from tests import streams
 from tests.events import NOW, event, raw
@@ -93,7 +93,7 @@ class Project:
                 sql.SQL("lock table {} in exclusive mode").format(sql.Identifier(*table.split(".")))
             )
             child = subprocess.Popen(
-                [str(dbt.program()), "run", "--exclude", "path:models/daily", *self._words("")],
+                [str(dbt_process.program()), "run", "--exclude", "path:models/daily", *self._words("")],
                 env={**os.environ, **self.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             while (
@@ -322,7 +322,7 @@ def test_another_query_makes_its_rows_anew_and_those_that_read_them(project: Pro
     before = project.rebuilt()
     assert sessions() == (1, 1)
     subprocess.run(
-        [str(dbt.program()), "run", "--vars", '{"session_gap_minutes": 10}', "--project-dir", str(dbt.PROJECT)],
+        [str(dbt_process.program()), "run", "--vars", '{"session_gap_minutes": 10}', "--project-dir", str(dbt.PROJECT)],
         env={**os.environ, **project.environment}, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     assert sessions() == (2, 2)
@@ -336,7 +336,7 @@ def test_two_runs_at_once_take_each_batch_once(project: Project, tmp_path: Path)
     project.run()
     project.load([raw(event(number)) for number in range(2, 50)])
     project.run("--select", "stg_load_watermark")
-    words = [str(dbt.program()), "run", "--select", "stg_events+", "--project-dir", str(dbt.PROJECT)]
+    words = [str(dbt_process.program()), "run", "--select", "stg_events+", "--project-dir", str(dbt.PROJECT)]
     words += ["--exclude", "path:models/daily"]  # dbt's own tables: two at once take each other's names
     both = [
         subprocess.Popen(
