@@ -16,6 +16,8 @@ from mercato.errors import MercatoError
 #: Subcommand to its module in mercato.commands, in the order of the help.
 COMMANDS = {
     "demo": "demo",
+    "init": "init",
+    "migrate": "migrate",
     "up": "services",
     "down": "services",
     "status": "services",
@@ -30,6 +32,8 @@ COMMANDS = {
     "export": "export",
     "runs": "runs",
     "maintain": "maintain",
+    "backup": "backup",
+    "restore": "backup",
     "chaos": "chaos",
 }
 

@@ -10,7 +10,18 @@ from psycopg import Connection, errors, sql
 
 from mercato.errors import ServiceUnavailable
 
-__all__ = ["BadInput", "Connection", "Deadlock", "Duplicate", "Endpoint", "Gone", "Missing", "connect", "sql", "verifier"]
+__all__ = [
+    "BadInput",
+    "Connection",
+    "Deadlock",
+    "Duplicate",
+    "Endpoint",
+    "Gone",
+    "Missing",
+    "connect",
+    "sql",
+    "verifier",
+]
 
 #: The server refused a value of ours (bad JSON, bad encoding, too deep): the row is bad, not the connection.
 BadInput = (errors.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)

@@ -45,7 +45,9 @@ class Kafka(BaseModel, extra="forbid"):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     username: str | None = None
     password: SecretStr | None = None
-    ca_file: Path | None = Field(None, description="file of the authority that the brokers' certificates are from")
+    ca_file: Path | None = Field(
+        None, description="file of the authority that the brokers' certificates are from"
+    )
 
 
 class Ingestion(BaseModel, extra="forbid"):
@@ -125,7 +127,9 @@ class Settings(BaseSettings):
 
     home: Path = ROOT / ".mercato"
     environment: str = Field("", pattern=r"^[a-z][a-z0-9_]{0,30}$|^$")
-    secrets: Path | None = Field(None, description="folder of secrets, a file each, as `mercato init` makes it")
+    secrets: Path | None = Field(
+        None, description="folder of secrets, a file each, as `mercato init` makes it"
+    )
     warehouse: Warehouse = Warehouse()
     kafka: Kafka = Kafka()
     ingestion: Ingestion = Ingestion()

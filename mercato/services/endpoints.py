@@ -59,7 +59,11 @@ def kafka(settings: Settings) -> Brokers:
             password = read(settings.secrets / f"kafka-{given.username}")
         else:
             raise WrongUse("SASL without a password", "set MERCATO_KAFKA__PASSWORD, or MERCATO_SECRETS")
-        security |= {"sasl.mechanism": given.sasl_mechanism, "sasl.username": given.username, "sasl.password": password}
+        security |= {
+            "sasl.mechanism": given.sasl_mechanism,
+            "sasl.username": given.username,
+            "sasl.password": password,
+        }
     return Brokers(servers, security)
 
 
@@ -74,7 +78,11 @@ def environment(settings: Settings) -> dict[str, str]:
         **({"MERCATO_WAREHOUSE__SSLROOTCERT": address.sslrootcert} if address.sslrootcert else {}),
     }
     if given.host is not None and given.password is not None:
-        return {**found, "MERCATO_WAREHOUSE__USER": address.user, "MERCATO_WAREHOUSE__PASSWORD": address.password}
+        return {
+            **found,
+            "MERCATO_WAREHOUSE__USER": address.user,
+            "MERCATO_WAREHOUSE__PASSWORD": address.password,
+        }
     return {**found, "MERCATO_SECRETS": str(settings.secrets or _local_secrets(settings))}
 
 

@@ -85,7 +85,7 @@ def start(settings: Settings) -> None:
         port = process.choose_port(settings.home, "postgres", settings.local.postgres_port)
         _run([str(binaries() / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-l", str(home / "postgres.log"),
               "-o", f"-p {port}", "start"], home, user)  # fmt: skip
-    _create_roles_and_databases(settings)
+    make_roles(settings)
 
 
 def stop(settings: Settings) -> None:
@@ -135,7 +135,8 @@ def _answers(settings: Settings) -> bool:
         return False
 
 
-def _create_roles_and_databases(settings: Settings) -> None:
+def make_roles(settings: Settings) -> None:
+    """Make the roles and databases that aren't there; the server runs."""
     superuser = endpoint(settings, database="postgres", user=SUPERUSER)
     with postgres.connect(superuser, autocommit=True) as connection:
         roles.make(

@@ -93,6 +93,14 @@ def connect(settings: Settings, role: str) -> Connection:
     return driver.connect(endpoints.warehouse(settings, role=role), autocommit=True)
 
 
+def refused(connection: Connection, statement: str) -> bool:
+    try:
+        connection.execute(statement)
+    except psycopg.errors.InsufficientPrivilege:
+        return True
+    return False
+
+
 @pytest.fixture
 def loader(settings: Settings) -> Iterator[Connection]:
     with connect(settings, roles.LOADER) as connection:
@@ -111,13 +119,15 @@ def test_the_loader_can_write_good_bad_and_refused_records(loader: Connection, w
 
 
 @pytest.mark.parametrize("role", FORBIDDEN)
-def test_a_role_can_do_nothing_that_isnt_its_work(role: str, settings: Settings, warehouse: Connection) -> None:
+def test_a_role_can_do_nothing_that_isnt_its_work(
+    role: str, settings: Settings, warehouse: Connection
+) -> None:
     with connect(settings, role) as connection:
-        connection.execute("set default_transaction_read_only = off")  # a limit that a session may lift: rights stay
-        for statement in FORBIDDEN[role]:
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(statement).fetchall()
-                pytest.fail(f"{role}: {statement}")
+        connection.execute(
+            "set default_transaction_read_only = off"
+        )  # a limit that a session may lift: rights stay
+        allowed = [statement for statement in FORBIDDEN[role] if not refused(connection, statement)]
+    assert allowed == []
     assert read_books(warehouse).differences == []
 
 
@@ -147,7 +157,9 @@ def test_the_transformer_builds_what_the_reader_may_read_and_the_owner_may_drop(
     ).fetchall()
     assert owners == [(roles.TRANSFORMER,)]
     with connect(settings, roles.READER) as reader:
-        for (table,) in warehouse.execute("select tablename from pg_tables where schemaname = 'reports'").fetchall():
+        for (table,) in warehouse.execute(
+            "select tablename from pg_tables where schemaname = 'reports'"
+        ).fetchall():
             reader.execute(driver.sql.SQL("select * from reports.{}").format(driver.sql.Identifier(table)))
         reader.execute("select * from ops.ledger").fetchall()
         for schema in ("staging", "intermediate", "marts"):
@@ -181,13 +193,17 @@ def test_the_readers_queries_and_connections_are_limited(settings: Settings) -> 
     open_ones: list[Connection] = []
     try:
         with pytest.raises(ServiceUnavailable, match='too many connections for role "mercato_reader"'):
-            open_ones.extend(connect(settings, roles.READER) for _ in range(roles.CONNECTIONS[roles.READER] + 1))
+            open_ones.extend(
+                connect(settings, roles.READER) for _ in range(roles.CONNECTIONS[roles.READER] + 1)
+            )
     finally:
         for one in open_ones:
             one.close()
 
 
-def test_a_role_that_a_process_was_not_given_is_refused_with_the_secrets_name(settings: Settings, tmp_path) -> None:
+def test_a_role_that_a_process_was_not_given_is_refused_with_the_secrets_name(
+    settings: Settings, tmp_path
+) -> None:
     from mercato.errors import WrongUse
 
     (tmp_path / "postgres-mercato_reader").write_text("x")
