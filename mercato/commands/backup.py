@@ -124,13 +124,11 @@ def _renumber(connection: Connection) -> None:
     with connection.transaction():
         built = connection.execute("select to_regclass('staging.stg_load_watermark') is not null").fetchone()
         connection.execute("create temporary table marks (load_xid xid8, place bigint) on commit drop")
-        marks = sql.SQL("select load_xid from ops.models where load_xid is not null")
+        marks = "select load_xid from ops.models where load_xid is not null"
         if built and built[0]:
-            marks = sql.SQL("{} union select load_xid from {}").format(marks, watermark)
+            marks += " union select load_xid from staging.stg_load_watermark"
         connection.execute(
-            sql.SQL(
-                "insert into marks select load_xid, row_number() over (order by load_xid) from ({}) as m"
-            ).format(marks)
+            f"insert into marks select load_xid, row_number() over (order by load_xid) from ({marks}) as m"  # noqa: S608
         )
         connection.execute(query("renumber_ledger"))
         connection.execute(query("renumber_models"))

@@ -16,8 +16,8 @@ def migrate() -> None:
     """Make the roles and databases that are missing, apply the migrations that are, grant each role its rights, and
     make the topic. Safe to run at any time; `mercato up` does it for the local services.
 
-    Roles need the superuser's password, the file postgres-postgres of MERCATO_SECRETS. Without it they are left as they are:
-    whoever runs the server makes them (docs/deployment.md).
+    Roles need the superuser's password, the file postgres-postgres of MERCATO_SECRETS. Without it they are left as they
+    are: whoever runs the server makes them (docs/deployment.md).
 
     \b
     Example:
@@ -30,7 +30,8 @@ def migrate() -> None:
     with Admin(endpoints.kafka(settings)) as admin:
         topic = admin.ensure_topic(settings.kafka.topic, settings.kafka.partitions)
     click.echo(
-        f"roles {'up to date' if made else 'left as they are'}; applied {', '.join(applied) or 'nothing, all was there'}; "
+        f"roles {'up to date' if made else 'left as they are'}; "
+        f"applied {', '.join(applied) or 'nothing, all was there'}; "
         f"topic {topic.name} has {len(topic.partitions)} partitions",
         err=True,
     )

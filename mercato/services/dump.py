@@ -27,7 +27,7 @@ SKIPPED = ("full_refresh_*", "ci_*")
 def write(endpoint: Endpoint, folder: Path, facts: str, schema: str) -> tuple[Path, dict[str, Any]]:
     """Write a backup below `folder`; returns its folder and its manifest.
 
-    `facts`: query of one row of the sums to remember, columns named; `schema`: query of the migrations that were applied.
+    `facts`: query of one row of the sums to remember, columns named; `schema`: query of the migrations applied.
 
     Raises:
         MercatoError: pg_dump failed.
@@ -47,7 +47,7 @@ def write(endpoint: Endpoint, folder: Path, facts: str, schema: str) -> tuple[Pa
             sums = dict(zip(names, found.fetchone() or (), strict=True))
             migrations = [name for (name,) in connection.execute(schema).fetchall()]
             skipped = [f"--exclude-schema={pattern}" for pattern in SKIPPED]
-            _run(endpoint, "pg_dump", "--format=custom", "--compress=zstd:3", "--no-owner", "--no-privileges",
+            _run(endpoint, "pg_dump", "--format=custom", "--compress=gzip:1", "--no-owner", "--no-privileges",
                  f"--snapshot={snapshot}", *skipped, f"--file={draft / DUMP}")  # fmt: skip
         manifest = {
             "made_at": now.isoformat(timespec="seconds"),

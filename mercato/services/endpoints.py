@@ -47,7 +47,7 @@ def kafka(settings: Settings) -> Brokers:
     servers, given = broker.bootstrap_servers(settings), settings.kafka
     if given.security_protocol == "PLAINTEXT":
         return Brokers(servers)
-    security = {"security.protocol": given.security_protocol}
+    security: dict[str, str] = {"security.protocol": given.security_protocol}
     if given.ca_file is not None:
         security["ssl.ca.location"] = str(given.ca_file)
     if given.security_protocol.startswith("SASL"):

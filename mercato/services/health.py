@@ -37,7 +37,8 @@ def by_file(path: str, seconds: str) -> str | None:
 
 
 if __name__ == "__main__":
-    trouble = {"url": by_url, "file": by_file}[sys.argv[1]](*sys.argv[2:])
+    look = by_url if sys.argv[1] == "url" else by_file
+    trouble = look(*sys.argv[2:])
     if trouble:
         print(trouble)
     sys.exit(1 if trouble else 0)

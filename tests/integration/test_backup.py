@@ -1,4 +1,4 @@
-"""A backup is restored into another, empty server: the books and tables are the same there, and it goes on from there."""
+"""A backup is restored into another, empty server: the same books and tables, and it goes on from there."""
 
 import json
 import os
