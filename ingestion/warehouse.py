@@ -6,7 +6,7 @@
 3. Copy the new events. If the server refuses some, they are found by halves; undo 2 and 3, take them out as
    rejects, and do both again.
 4. Insert the rejected records with their bytes and reasons.
-5. Insert a ledger row for each partition; the table refuses one that doesn't balance. Count delays and drift.
+5. Insert a ledger row for each partition; the table refuses one that doesn't balance. Count events, delays, drift.
 6. Commit. A crash anywhere before leaves nothing; the batch is read again from the old positions.
 """
 
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from ingestion import delays, drift
+from ingestion import delays, drift, rollup
 from ingestion.batch import Accepted, Batch, Reject
 from ingestion.sql import query
 from mercato.errors import Fenced
@@ -92,7 +92,8 @@ def _write(connection: Connection, batch: Batch) -> Written:
         _move_positions(connection, batch, source)
         row = connection.execute(query("next_batch")).fetchone()
         batch_id = row[0] if row else 0
-        loaded = _insert_events(connection, batch, batch_id)
+        new = _insert_events(connection, batch, batch_id)
+        loaded = Counter(one.partition for one in new)
         keys = {**source, "batch_id": batch_id}
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -102,11 +103,13 @@ def _write(connection: Connection, batch: Batch) -> Written:
                 query("insert_ledger"), [_booked(batch, part, loaded) | keys for part in batch.ranges]
             )
             cursor.executemany(query("count_delays"), _delays(batch))
+        if new:
+            where = {"source": batch.source, "partition": min(batch.ranges)}
+            connection.execute(query("count_events"), where | rollup.count(new))
         if batch.drift:
             found = {"source": batch.source, "partition": min(batch.ranges), **drift.parameters(batch.drift)}
             connection.execute(query("record_drift"), found)
-    new = loaded.total()
-    return Written(batch.records, new, len(batch.accepted) - new, len(batch.rejects))
+    return Written(batch.records, len(new), len(batch.accepted) - len(new), len(batch.rejects))
 
 
 def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]) -> None:
@@ -118,6 +121,7 @@ def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]
             "partitions": list(batch.ranges),
             "expected": [span.first for span in batch.ranges.values()],
             "next": [span.next for span in batch.ranges.values()],
+            "ends": [batch.ends.get(part, span.next) for part, span in batch.ranges.items()],
         },
     ).rowcount
     if moved != len(batch.ranges):
@@ -131,8 +135,8 @@ class _RefusedError(Exception):
         self.records = records
 
 
-def _insert_events(connection: Connection, batch: Batch, batch_id: int) -> Counter[int]:
-    """Insert the events whose id is new; returns how many those are by partition. Refused ones become rejects."""
+def _insert_events(connection: Connection, batch: Batch, batch_id: int) -> list[Accepted]:
+    """Insert the events whose id is new and return them. Refused ones become rejects."""
     while batch.accepted:
         try:
             with connection.transaction():
@@ -140,11 +144,11 @@ def _insert_events(connection: Connection, batch: Batch, batch_id: int) -> Count
                 refused = dict(_copy_by_halves(connection, new, batch_id))
                 if refused:
                     raise _RefusedError(refused)
-            return Counter(one.partition for one in new)
+            return new
         except _RefusedError as error:
             # Their ids are free again: of two records with one id the later may be good where the first isn't.
             batch.reject(error.records)
-    return Counter()
+    return []
 
 
 def _claim(connection: Connection, batch: Batch, batch_id: int) -> list[Accepted]:

@@ -1,0 +1,231 @@
+-- What dashboards and alerts read before dbt has run: roll-ups kept by the batches themselves, and views that
+-- answer one question each. Read as mercato_reader, which sees ops and reports and nothing else.
+
+-- Loaded events by the hour in which they occurred, and by the ten seconds in which they came. A row a source and
+-- partition: a batch holds the lock on its partitions' positions, so no worker waits for another.
+-- amount_minor: of Order Completed, Σ price × quantity − discount in minor units of the currency; else 0.
+create table ops.event_hours (
+    hour         timestamptz not null,
+    event        text not null,             -- of track; else page, identify
+    currency     text not null,             -- of Order Completed; else ''
+    source       text not null,
+    partition    integer not null,          -- the lowest of the batch
+    events       bigint not null,
+    late         bigint not null,           -- received more than an hour after they occurred
+    amount_minor bigint not null,
+    primary key (hour, event, currency, source, partition)
+) with (fillfactor = 50); -- room to update a row in its page, batch after batch
+
+create table ops.live_events (
+    bucket       timestamptz not null,
+    event        text not null,
+    currency     text not null,
+    source       text not null,
+    partition    integer not null,
+    events       bigint not null,
+    amount_minor bigint not null,
+    primary key (bucket, event, currency, source, partition)
+) with (fillfactor = 50);
+
+-- Where the source ended when the batch was read: what is between it and next_position waits.
+alter table ops.positions add column end_position bigint;
+
+-- Free space of the disk that holds the local state, as last measured by the machine's name.
+create table ops.disk (
+    machine     text not null,
+    path        text not null,
+    total_bytes bigint not null,
+    free_bytes  bigint not null,
+    measured_at timestamptz not null default now(),
+    primary key (machine, path)
+);
+
+create index ledger_loaded_at_idx on ops.ledger using brin (loaded_at) with (autosummarize = on);
+create index dbt_results_recorded_at_idx on ops.dbt_results (recorded_at);
+
+create function ops.minor_per_major(currency text) returns integer
+language sql immutable parallel safe return case
+    when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND',
+        'VUV', 'XAF', 'XOF', 'XPF') then 1
+    when currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 1000
+    else 100
+end;
+
+-- One row ten seconds, event and currency of the last hour.
+create view ops.live as
+select
+    bucket, event, nullif(currency, '') as currency, sum(events)::bigint as events,
+    (sum(amount_minor)::numeric / ops.minor_per_major(currency))::numeric(22, 3) as amount
+from ops.live_events
+where bucket > now() - interval '1 hour'
+group by bucket, event, ops.live_events.currency;
+
+-- One row an hour, event and currency: occurred then, loaded whenever.
+create view ops.hourly_events as
+select
+    hour, event, nullif(currency, '') as currency, sum(events)::bigint as events, sum(late)::bigint as late_events,
+    (sum(amount_minor)::numeric / ops.minor_per_major(currency))::numeric(22, 3) as amount
+from ops.event_hours
+group by hour, event, ops.event_hours.currency;
+
+-- One row a source and partition: what was received, what became of it, what waits, and the residual, which is 0
+-- or something is lost (above) or booked twice (below).
+create view ops.balance as
+select
+    p.source, p.source_uid, p.partition,
+    coalesce(l.received, 0) as received, coalesce(l.loaded, 0) as loaded, coalesce(l.duplicate, 0) as duplicate,
+    coalesce(l.quarantined, 0) as quarantined, coalesce(l.control, 0) as control,
+    greatest(0, coalesce(p.end_position, p.next_position) - p.next_position) as waiting,
+    p.next_position - p.first_position - coalesce(l.received, 0) - coalesce(l.control, 0)
+        + coalesce(l.received - l.loaded - l.duplicate - l.quarantined, 0) as residual,
+    p.updated_at
+from ops.positions as p
+left join (
+    select
+        source, source_uid, partition, sum(received)::bigint as received, sum(loaded)::bigint as loaded,
+        sum(duplicate)::bigint as duplicate, sum(quarantined)::bigint as quarantined,
+        sum(control)::bigint as control
+    from ops.ledger
+    group by source, source_uid, partition
+) as l using (source, source_uid, partition);
+
+-- One row an hour of loading and source.
+create view ops.hourly_ledger as
+select
+    date_trunc('hour', loaded_at, 'UTC') as hour, source, sum(received)::bigint as received,
+    sum(loaded)::bigint as loaded, sum(duplicate)::bigint as duplicate, sum(quarantined)::bigint as quarantined,
+    sum(bytes)::bigint as bytes, count(distinct batch_id) as batches
+from ops.ledger
+group by 1, source;
+
+-- One row a run of dbt: an Airflow run, or a command by hand. Tasks of a run are commands of their own.
+create view ops.runs as
+select
+    coalesce(dag_id, 'by hand') as dag, coalesce(dag_run_id, invocation_id) as run,
+    min(coalesce(started_at, recorded_at)) as started_at, max(coalesce(completed_at, recorded_at)) as ended_at,
+    extract(epoch from max(coalesce(completed_at, recorded_at)) - min(coalesce(started_at, recorded_at)))::numeric(12, 1)
+        as seconds,
+    case when bool_or(status in ('error', 'fail', 'runtime error')) then 'failed' else 'passed' end as state,
+    count(*) filter (where resource_type = 'model') as models,
+    count(*) filter (where resource_type in ('test', 'unit_test')) as tests,
+    count(*) filter (where status in ('error', 'fail', 'runtime error')) as failed,
+    count(*) filter (where status = 'skipped') as skipped
+from ops.dbt_results
+group by 1, 2;
+
+-- One row a model or test: its last result.
+create view ops.latest_results as
+select distinct on (unique_id)
+    unique_id, resource_type, name, status, message, failures, duration_s, completed_at, recorded_at, dag_id,
+    status in ('error', 'fail', 'runtime error') as failed
+from ops.dbt_results
+order by unique_id, recorded_at desc;
+
+-- One row a layer: when data last came (raw), or a model last took it in.
+create view ops.layer_freshness as
+select 'raw' as layer, 0 as place, max(loaded_at) as fresh_at, extract(epoch from now() - max(loaded_at))::bigint as age_seconds
+from ops.ledger
+having count(*) > 0
+union all
+select
+    split_part(m.model, '.', 1),
+    coalesce(array_position(array['staging', 'intermediate', 'marts', 'reports'], split_part(m.model, '.', 1)), 9),
+    max(r.completed_at), extract(epoch from now() - max(r.completed_at))::bigint
+from ops.models as m
+inner join ops.latest_results as r on r.name = split_part(m.model, '.', 2) and r.resource_type = 'model' and not r.failed
+group by 1, 2;
+
+-- One row a dimension of quality: the share of the last day's records (of tests, of their last runs) that are right.
+create view ops.quality as
+with day as (
+    select
+        sum(received) as received, sum(quarantined) as quarantined, sum(duplicate) as duplicate
+    from ops.ledger
+    where loaded_at > (select max(loaded_at) from ops.ledger) - interval '1 day' and source <> 'quarantine'
+), occurred as (
+    select sum(events) as events, sum(late) as late
+    from ops.event_hours
+    where hour > (select max(hour) from ops.event_hours) - interval '1 day'
+), tests as (
+    select count(*) as tests, count(*) filter (where failed) as failed from ops.latest_results where resource_type <> 'model'
+)
+select 'validity' as dimension, 'records that fit the contract' as measure, (1 - quarantined / nullif(received, 0))::numeric(9, 4) as score from day
+union all select 'uniqueness', 'records that came once', (1 - duplicate / nullif(received, 0))::numeric(9, 4) from day
+union all select 'timeliness', 'events received within an hour', (1 - late / nullif(events, 0))::numeric(9, 4) from occurred
+union all select 'consistency', 'tests of the models that pass', (1 - failed::numeric / nullif(tests, 0))::numeric(9, 4) from tests
+union all select 'completeness', 'positions of the sources that are booked',
+    (1 - sum(abs(residual)) / nullif(sum(received), 0))::numeric(9, 4) from ops.balance;
+
+-- One row an event and hour of [first, last): how many, and how many are usual. Usual is what the same hour of the
+-- four weeks before had, widened by what chance does; null where fewer than two of those weeks are known.
+create function ops.event_bands(first timestamptz, last timestamptz) returns table (
+    hour timestamptz, event text, events bigint, expected numeric, low numeric, high numeric
+)
+language sql stable set timezone = 'UTC' as $$
+    with known as (
+        select e.event, min(e.hour) as since from ops.event_hours as e group by e.event
+    ), counted as (
+        select e.hour, e.event, sum(e.events) as events
+        from ops.event_hours as e
+        where e.hour >= date_trunc('hour', event_bands.first) - interval '28 days' and e.hour < event_bands.last
+        group by e.hour, e.event
+    ), past as (
+        select
+            h.hour, k.event, avg(coalesce(c.events, 0)) as expected, min(coalesce(c.events, 0)) as least,
+            max(coalesce(c.events, 0)) as most, count(*) as weeks
+        from known as k
+        cross join generate_series(date_trunc('hour', event_bands.first), event_bands.last - interval '1 us', interval '1 hour')
+            as h (hour)
+        cross join generate_series(1, 4) as w (back)
+        left join counted as c on c.event = k.event and c.hour = h.hour - w.back * interval '7 days'
+        where h.hour - w.back * interval '7 days' >= k.since
+        group by h.hour, k.event
+    )
+    select
+        p.hour, p.event, coalesce(c.events, 0)::bigint,
+        case when p.weeks > 1 then p.expected::numeric(22, 2) end,
+        case when p.weeks > 1 then greatest(0, 0.6 * p.least - 3 * sqrt(p.expected))::numeric(22, 2) end,
+        case when p.weeks > 1 then (1.4 * p.most + 4 * sqrt(p.expected) + 4)::numeric(22, 2) end
+    from past as p
+    left join counted as c on c.event = p.event and c.hour = p.hour
+$$;
+
+-- What mercato_reader may do: read ops and reports, for a minute at most, never write. Roles belong to the server:
+-- whoever runs it makes them (`mercato up` does locally), so this is granted anew at each migration.
+create function ops.grant_reader() returns void
+language plpgsql as $$
+begin
+    if to_regrole('mercato_reader') is null then
+        return;
+    end if;
+    execute format('grant connect on database %I to mercato_reader', current_database());
+    grant usage on schema ops to mercato_reader;
+    grant select on all tables in schema ops to mercato_reader;
+    grant execute on all functions in schema ops to mercato_reader;
+    revoke execute on function ops.grant_reader, ops.grant_roles from mercato_reader;
+    -- dbt makes the reports, under the role that runs this: what it makes later is readable, too.
+    create schema if not exists reports;
+    grant usage on schema reports to mercato_reader;
+    grant select on all tables in schema reports to mercato_reader;
+    execute format('alter default privileges for role %I in schema reports grant select on tables to mercato_reader', current_user);
+end $$;
+
+-- As before, with what a batch writes since.
+create or replace function ops.grant_roles() returns void
+language plpgsql as $$
+begin
+    execute format('revoke all on database %I from public', current_database());
+    revoke execute on all functions in schema raw, ops from public;
+    if to_regrole('mercato_loader') is not null then
+        execute format('grant connect on database %I to mercato_loader', current_database());
+        grant usage on schema raw, ops to mercato_loader;
+        -- on conflict and returning read the id, nothing else is read
+        grant insert, select (message_id) on raw.message_ids to mercato_loader;
+        grant insert on raw.events, raw.quarantine, ops.ledger to mercato_loader;
+        grant select, insert, update on ops.positions, ops.delays, ops.schema_drift_by_partition to mercato_loader;
+        grant select, insert, update on ops.event_hours, ops.live_events to mercato_loader;
+        grant execute on function ops.add_counts to mercato_loader;
+        grant usage on sequence ops.batch_id_seq to mercato_loader;
+    end if;
+    perform ops.grant_reader();
+end $$;
