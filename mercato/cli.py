@@ -25,6 +25,7 @@ COMMANDS = {
     "replay": "replay",
     "transform": "transform",
     "verify": "verify",
+    "report": "report",
     "maintain": "maintain",
     "chaos": "chaos",
 }

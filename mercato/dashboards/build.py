@@ -16,7 +16,8 @@ FOLDER = ROOT / "grafana" / "dashboards"
 def files() -> dict[Path, str]:
     """Each file and what it must hold; a folder a reader."""
     return {
-        FOLDER / dashboard.folder.en / f"{dashboard.uid}.json": dumps(dashboard, DASHBOARDS) for dashboard in DASHBOARDS
+        FOLDER / dashboard.folder.en / f"{dashboard.uid}.json": dumps(dashboard, DASHBOARDS)
+        for dashboard in DASHBOARDS
     }
 
 

@@ -7,7 +7,9 @@ _MONEY = ("currency",)
 _TYPE = Dim("customer_type", Words("Customer", "Client"))
 _BUYERS = Value("customers", "sum(customers)::bigint", Words("Customers", "Clients"))
 _MONTHS = tuple((str(month), f"+{month}") for month in range(13))
-_COHORT = Dim("to_char(cohort_month, 'YYYY-MM')", Words("First order in", "Première commande"), "cohort_month")
+_COHORT = Dim(
+    "to_char(cohort_month, 'YYYY-MM')", Words("First order in", "Première commande"), "cohort_month"
+)
 _VALUES = "reports.rpt_customer_lifetime_value"
 
 CUSTOMERS = Dashboard(

@@ -2,7 +2,16 @@
 
 from mercato.dashboards.panel import Dashboard, Dim, Panel, Query, Value, Words
 from mercato.dashboards.vocabulary import (
-    BOUNCES, CHANNEL, CHANNEL_DIM, CONVERSION, COUNTRY, COUNTRY_DIM, CURRENCY, NO_ORDERS, NO_SESSIONS, SESSIONS,
+    BOUNCES,
+    CHANNEL,
+    CHANNEL_DIM,
+    CONVERSION,
+    COUNTRY,
+    COUNTRY_DIM,
+    CURRENCY,
+    NO_ORDERS,
+    NO_SESSIONS,
+    SESSIONS,
 )  # fmt: skip
 
 _VISITS = "reports.rpt_daily_sessions_by_channel"

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Kind = Literal["stat", "lines", "bars", "ranking", "matrix", "table"]
-Unit = Literal["count", "share", "money", "seconds", "milliseconds", "bytes", "number", "text", "day", "moment"]
+Unit = Literal[
+    "count", "share", "money", "seconds", "milliseconds", "bytes", "number", "text", "day", "moment"
+]
 Grain = Literal["day", "hour", "minute", "10 seconds"]
 
 _TABLE = re.compile(r"(reports|ops)\.\w+(\(.*\))?")

@@ -2,17 +2,38 @@
 
 from mercato.dashboards.panel import Dashboard, Dim, Matrix, Panel, Query, Value, Words
 from mercato.dashboards.vocabulary import (
-    AOV, CHANNEL, CHANNEL_DIM, CONVERSION, COUNTRY, COUNTRY_DIM, CURRENCY, CURRENCY_DIM, DISCOUNTS, GROSS, NET, NO_ORDERS,
-    NO_SESSIONS, NOT_YET, ORDERS, REFUNDS, SESSIONS, UNITS,
+    AOV,
+    CHANNEL,
+    CHANNEL_DIM,
+    CONVERSION,
+    COUNTRY,
+    COUNTRY_DIM,
+    CURRENCY,
+    CURRENCY_DIM,
+    DISCOUNTS,
+    GROSS,
+    NET,
+    NO_ORDERS,
+    NO_SESSIONS,
+    NOT_YET,
+    ORDERS,
+    REFUNDS,
+    SESSIONS,
+    UNITS,
 )  # fmt: skip
 
 _MONEY = ("currency",)
 _DAILY = "reports.rpt_daily_sales"
 _COUNTRIES = "reports.rpt_daily_sales_by_country"
 _WEEKDAYS = (Words("Weekday", "Jour"), ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
-_WEEKDAY = Dim("(array['1 Mon','2 Tue','3 Wed','4 Thu','5 Fri','6 Sat','7 Sun'])[weekday]", _WEEKDAYS[0], "weekday")
+_WEEKDAY = Dim(
+    "(array['1 Mon','2 Tue','3 Wed','4 Thu','5 Fri','6 Sat','7 Sun'])[weekday]", _WEEKDAYS[0], "weekday"
+)
 _PREVIOUS = Value(
-    "net_revenue_previous_week", "sum(net_revenue_previous_week)", Words("A week before", "Une semaine avant"), "money"
+    "net_revenue_previous_week",
+    "sum(net_revenue_previous_week)",
+    Words("A week before", "Une semaine avant"),
+    "money",
 )
 
 SALES = Dashboard(

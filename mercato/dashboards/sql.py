@@ -12,7 +12,12 @@ from mercato.dashboards.panel import Panel, Query
 
 #: What Grafana's choice "All" is sent as; a column is then not restricted, so a null in it counts, too.
 ALL = "(all)"
-_GRAIN = {"day": "{}", "hour": "date_trunc('hour', {}, 'UTC')", "minute": "date_trunc('minute', {}, 'UTC')", "10 seconds": "{}"}
+_GRAIN = {
+    "day": "{}",
+    "hour": "date_trunc('hour', {}, 'UTC')",
+    "minute": "date_trunc('minute', {}, 'UTC')",
+    "10 seconds": "{}",
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,11 @@ def report_sql(panel: Panel, chosen: Chosen) -> str:
         columns.append(f'cast({_truncated(query)} as timestamp{_zone(query)}) as "time"')
     if "currency" in query.filters:
         columns.append('currency as "currency"')
-    columns += [f'{dim.column} as "{dim.alias}"' for dim in query.by if dim.alias != "currency" or "currency" not in query.filters]
+    columns += [
+        f'{dim.column} as "{dim.alias}"'
+        for dim in query.by
+        if dim.alias != "currency" or "currency" not in query.filters
+    ]
     groups = [str(number + 1) for number in range(len(columns))]
     columns += _figures(panel)
     # The limit is of each currency: applied by the reader of the rows, who knows which is which.
@@ -90,9 +99,7 @@ def _select(query: Query, columns: list[str], groups: list[str], *, order: str, 
     if period := query.period or query.time:
         conditions.append(f"$__timeFilter({period})")
     for name in query.filters:
-        conditions.append(
-            f"('{ALL}' in (${{{name}:sqlstring}}) or {name} in (${{{name}:sqlstring}}))"
-        )
+        conditions.append(f"('{ALL}' in (${{{name}:sqlstring}}) or {name} in (${{{name}:sqlstring}}))")
     lines = ["select\n  " + ",\n  ".join(columns), f"from {query.table}"]
     if conditions:
         lines.append("where " + "\n  and ".join(conditions))

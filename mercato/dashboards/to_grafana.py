@@ -108,7 +108,9 @@ def _panels(dashboard: Dashboard) -> list[dict[str, Any]]:
 
 def _panel(panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     time = panel.kind in ("lines", "bars")
-    kind = {"stat": "stat", "lines": "timeseries", "bars": "timeseries", "ranking": "bargauge"}.get(panel.kind, "table")
+    kind = {"stat": "stat", "lines": "timeseries", "bars": "timeseries", "ranking": "bargauge"}.get(
+        panel.kind, "table"
+    )
     return {
         "id": zlib.crc32(panel.key.encode()) % 1_000_000_007,
         "type": kind,
@@ -174,7 +176,10 @@ def _overrides(panel: Panel) -> list[dict[str, Any]]:
     if panel.kind in ("table", "matrix"):
         found += [_override(dim.alias, dim.words, dim.unit) for dim in panel.query.by]
         if panel.kind == "matrix":  # names aren't figures: no colour
-            found = [{**one, "properties": [*one["properties"], {"id": "custom.displayMode", "value": "auto"}]} for one in found]
+            found = [
+                {**one, "properties": [*one["properties"], {"id": "custom.displayMode", "value": "auto"}]}
+                for one in found
+            ]
             return found
     several = len({value.unit for value in panel.query.values}) > 1
     return found + [_value_override(value, several) for value in panel.query.values]

@@ -15,7 +15,9 @@ CHANNEL = Variable(
     "select channel from reports.rpt_daily_sessions_by_channel group by channel order by sum(sessions) desc",
 )  # fmt: skip
 
-NO_ORDERS = Words("No order in this period and currency", "Aucune commande sur cette période dans cette devise")
+NO_ORDERS = Words(
+    "No order in this period and currency", "Aucune commande sur cette période dans cette devise"
+)
 NO_SESSIONS = Words("No visit in this period", "Aucune visite sur cette période")
 NOT_YET = Words("Not built yet: `mercato transform`", "Pas encore calculé : `mercato transform`")
 NOTHING_LOADED = Words("Nothing was loaded yet", "Rien n'est encore chargé")

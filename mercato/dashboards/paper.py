@@ -1,0 +1,221 @@
+"""The report on paper: A4 pages, lying, one or more a dashboard, as a PDF.
+
+Guarantee: nothing is cut off. A text that is too long for its place ends in …, rows that don't fit are counted in a
+last line, a panel without rows says why it is empty. The same rows give the same pages.
+"""
+
+import io
+from dataclasses import dataclass, field
+from html import escape
+from itertools import groupby
+
+import vl_convert
+from pypdf import PdfReader, PdfWriter
+
+from mercato.dashboards.charts import FONT, INK, PALE, is_chart, svg
+from mercato.dashboards.panel import Dashboard, Words
+from mercato.dashboards.picture import Picture
+from mercato.dashboards.wording import Lang, say
+
+WIDTH, HEIGHT, MARGIN = 842, 595, 34
+TOP, BOTTOM = 78, 30  # of head and foot
+GAP, ROW = 10, 24  # points between panels, and of one row of the grid
+LINE = 13.5  # of a table
+COLOURS = {"ok": "#3f8f5f", "warn": "#c77d1b", "bad": "#b83232", "": INK}
+_NARROW_LETTERS, _WIDE_LETTERS = set("iljtfrI.,:;'|!()[] \u202f"), set("mwMW%@—…")
+_MORE = Words("and {} more", "et {} de plus")
+
+
+@dataclass
+class _Page:
+    """Parts drawn so far, and where the next row of panels begins."""
+
+    dashboard: Dashboard
+    parts: list[str] = field(default_factory=list)
+    y: float = TOP
+
+
+def pdf(dashboards: list[tuple[Dashboard, list[Picture]]], lang: Lang, currency: str, period: str) -> bytes:
+    """The whole report as one PDF."""
+    pages: list[_Page] = []
+    for dashboard, pictures in dashboards:
+        page = _Page(dashboard)
+        pages.append(page)
+        for row in _rows([one.chosen(currency) for one in pictures]):
+            height = max(_height(one) for one in row)
+            if page.y + height > HEIGHT - BOTTOM and page.parts:
+                page = _Page(dashboard)
+                pages.append(page)
+            x = float(MARGIN)
+            for one in row:
+                width = one.panel.width / 24 * (WIDTH - 2 * MARGIN + GAP) - GAP
+                page.parts.append(_panel(one, lang, currency, x, page.y, width, height))
+                x += width + GAP
+            page.y += height + GAP
+    writer = PdfWriter()
+    for number, page in enumerate(pages, 1):
+        drawn = vl_convert.svg_to_pdf(_svg(page, lang, currency, period, f"{number} / {len(pages)}"))
+        writer.append(PdfReader(io.BytesIO(drawn)))
+    writer.add_metadata({"/Title": f"mercato · {period}", "/Producer": "mercato"})
+    for dashboard, group in groupby(enumerate(pages), lambda numbered: numbered[1].dashboard):
+        writer.add_outline_item(say(dashboard.title, lang), next(group)[0])
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def panel_svg(picture: Picture, lang: Lang, currency: str, width: float, height: float) -> str:
+    """One panel as an SVG of its own."""
+    inner = _panel(picture.chosen(currency), lang, currency, 0, 0, width, height)
+    return _document(width, height, inner)
+
+
+def page_svg(dashboard: Dashboard, pictures: list[Picture], lang: Lang, currency: str) -> str:
+    """The dashboard's panels as one SVG, as high as it needs."""
+    page = _Page(dashboard, y=0)
+    for row in _rows([one.chosen(currency) for one in pictures]):
+        height, x = max(_height(one) for one in row), 0.0
+        for one in row:
+            width = one.panel.width / 24 * (WIDTH + GAP) - GAP
+            page.parts.append(_panel(one, lang, currency, x, page.y, width, height))
+            x += width + GAP
+        page.y += height + GAP
+    return _document(WIDTH, page.y - GAP, "".join(page.parts))
+
+
+def _rows(pictures: list[Picture]) -> list[list[Picture]]:
+    rows: list[list[Picture]] = []
+    room = 0
+    for one in pictures:
+        if one.panel.width > room:
+            rows.append([])
+            room = 24
+        rows[-1].append(one)
+        room -= one.panel.width
+    return rows
+
+
+def _height(picture: Picture) -> float:
+    if not picture.rows and picture.panel.kind != "stat":
+        return 92  # a sentence needs no more
+    if picture.panel.kind == "stat":
+        return 86
+    if picture.panel.kind == "table":  # as high as its rows, within the page
+        return min(48 + 10 + LINE * (len(picture.rows) + 1), HEIGHT - TOP - BOTTOM)
+    return picture.panel.height * ROW
+
+
+def _svg(page: _Page, lang: Lang, currency: str, period: str, number: str) -> str:
+    title = say(page.dashboard.title, lang)
+    head = [
+        _text(MARGIN, 42, title, 20, weight="bold"),
+        _text(MARGIN, 60, say(page.dashboard.description, lang), 10, PALE),
+        _text(WIDTH - MARGIN, 42, period, 10, anchor="end"),
+        _text(WIDTH - MARGIN, 60, currency, 10, PALE, anchor="end"),
+        _text(MARGIN, HEIGHT - 14, "mercato", 8, PALE),
+        _text(WIDTH - MARGIN, HEIGHT - 14, number, 8, PALE, anchor="end"),
+    ]
+    return _document(WIDTH, HEIGHT, "".join(head + page.parts))
+
+
+def _document(width: float, height: float, inner: str) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width:g}" '
+        f'height="{height:g}" viewBox="0 0 {width:g} {height:g}" font-family="{FONT}">'
+        f'<rect width="{width:g}" height="{height:g}" fill="white"/>{inner}</svg>'
+    )
+
+
+def _panel(one: Picture, lang: Lang, currency: str, x: float, y: float, width: float, height: float) -> str:
+    parts = [
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4" fill="none" stroke="#dde2e8"/>',
+        _text(x + 9, y + 17, _fit(say(one.panel.title, lang, currency), 10.5, width - 18, bold=True), 10.5, weight="bold"),
+    ]
+    lines = _wrap(say(one.panel.description, lang, currency), 7.5, width - 18)
+    parts += [_text(x + 9, y + 29 + 9.5 * number, line, 7.5, PALE) for number, line in enumerate(lines[:2])]
+    top = y + 30 + 9.5 * min(2, len(lines))
+    if not one.rows:
+        words = _wrap(say(one.panel.empty, lang, currency), 9, width - 18)[:2]
+        parts += [_text(x + 9, top + 12 + 11 * number, line, 9, PALE) for number, line in enumerate(words)]
+    elif is_chart(one.panel):
+        inner = svg(one, lang, width - 12, y + height - top - 4)
+        parts.append(inner.replace("<svg ", f'<svg x="{x + 6:.1f}" y="{top:.1f}" ', 1))
+    elif one.panel.kind == "stat":
+        parts.append(_stat(one, x + 9, y + height - 13, width - 18))
+    else:
+        parts.append(_table(one, lang, x + 9, top + 4, width - 18, y + height - 8))
+    return "".join(parts)
+
+
+def _stat(one: Picture, x: float, y: float, width: float) -> str:
+    cells = one.rows[0]["cells"]
+    share = width / len(cells)
+    parts = []
+    for number, cell in enumerate(cells):
+        size = min(22.0, 22 * share / max(1.0, _width(cell, 22)))
+        at = x + share * number
+        parts.append(_text(at, y, cell, size, COLOURS[one.colours[0]], weight="bold"))
+        if len(cells) > 1:
+            parts.append(_text(at, y - size - 3, _fit(one.headings[number], 8, share - 6), 8, PALE))
+    return "".join(parts)
+
+
+def _table(one: Picture, lang: Lang, x: float, y: float, width: float, bottom: float) -> str:
+    names = len(one.headings) - len(one.panel.query.values)
+    fits = int((bottom - y) / LINE) - 1
+    rows = [row["cells"] for row in one.rows]
+    shown = rows if len(rows) <= fits else rows[: fits - 1]
+    # As wide as what they hold, squeezed alike where that is more than there is.
+    wants = [max(_width(text, 8.5) for text in column) + 10 for column in zip(one.headings, *shown, strict=True)]
+    scale = width / sum(wants)
+    parts, left = [], x
+    for number, want in enumerate(wants):
+        room = want * min(scale, 1.0) if number or scale < 1 else want + (width - sum(wants))
+        figures = number >= names
+        at, anchor = (left + room - 4, "end") if figures else (left, "start")
+        parts.append(_text(at, y + 9, _fit(one.headings[number], 8, room - 4), 8, PALE, anchor=anchor))
+        for line, cells in enumerate(shown, 1):
+            parts.append(_text(at, y + 9 + LINE * line, _fit(cells[number], 8.5, room - 6), 8.5, anchor=anchor))
+        left += room
+    if len(shown) < len(rows):
+        more = say(_MORE, lang).format(len(rows) - len(shown))
+        parts.append(_text(x, y + 9 + LINE * (len(shown) + 1), more, 8, PALE))
+    parts.append(f'<path d="M{x:.1f} {y + 12.5:.1f}h{width:.1f}" stroke="#dde2e8" fill="none"/>')
+    return "".join(parts)
+
+
+def _text(
+    x: float, y: float, text: str, size: float, colour: str = INK, *, anchor: str = "start", weight: str = "normal"
+) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{colour}" text-anchor="{anchor}" '
+        f'font-weight="{weight}">{escape(text)}</text>'
+    )
+
+
+def _width(text: str, size: float, *, bold: bool = False) -> float:
+    """About as wide as the font sets it; rather too wide."""
+    ems = sum(
+        0.31 if letter in _NARROW_LETTERS else 0.92 if letter in _WIDE_LETTERS else 0.72 if letter.isupper() else 0.56
+        for letter in text
+    )
+    return ems * size * (1.08 if bold else 1.0)
+
+
+def _fit(text: str, size: float, width: float, *, bold: bool = False) -> str:
+    if _width(text, size, bold=bold) <= width:
+        return text
+    while text and _width(text + "…", size, bold=bold) > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def _wrap(text: str, size: float, width: float) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if _width(longer, size) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
