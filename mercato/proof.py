@@ -29,7 +29,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "orders", "units", "gross_revenue", "discounts", "refunds", "net_revenue", "shipping", "tax",
     ),
     "reports.rpt_daily_sessions": ("sessions", "converted_sessions"),
-    "reports.rpt_funnel_daily": ("converted_sessions",),
+    "reports.rpt_daily_funnel": ("converted_sessions",),
     "reports.rpt_product_sales": ("units", "gross_revenue"),
 }  # fmt: skip
 #: Of these only totals over all days are known.

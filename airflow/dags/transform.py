@@ -81,6 +81,7 @@ def transform() -> None:
         layer("intermediate", "Sessions, orders and their lines, put together."),
         layer("marts", "Facts and dimensions, under contract."),
         layer("reports", "One table a question, as the dashboards read them."),
+        layer("daily", "Reports that compare all customers or products with each other."),
     )
 
 

@@ -214,9 +214,9 @@ with minor (currency, per_major) as (  -- ISO 4217; 100 where not listed
         'sessions', sum(sessions), 'converted_sessions', sum(converted_sessions))
     from reports.rpt_daily_sessions group by 2
     union all
-    select 'reports.rpt_funnel_daily', day, '', jsonb_build_object(
+    select 'reports.rpt_daily_funnel', day, '', jsonb_build_object(
         'converted_sessions', coalesce(sum(sessions) filter (where step = 'order_completed'), 0))
-    from reports.rpt_funnel_daily group by 2
+    from reports.rpt_daily_funnel group by 2
     union all
     select 'reports.rpt_product_sales', null, currency, jsonb_build_object(
         'units', sum(units), 'gross_revenue', sum(gross_revenue * coalesce(per_major, 100)))

@@ -1,4 +1,4 @@
-"""`mercato transform`: raw → staging → intermediate → marts → reports, with the tests as gates."""
+"""`mercato transform`: raw → staging → intermediate → marts → reports → daily, with the tests as gates."""
 
 import contextlib
 import json

@@ -13,6 +13,7 @@ from rich.table import Table
 from ingestion.ledger import Balance, add_in_flight, read_books
 from ingestion.sql import query
 from ingestion.stream import end_offsets
+from mercato import cohorts
 from mercato import settings as config
 from mercato.commands.full_refresh import prove
 from mercato.errors import WrongUse
@@ -97,6 +98,8 @@ def examine(settings: config.Settings, truth: dict[str, Any] | None) -> Verdict:
             ).fetchall():
                 own, parts = (show("gross_revenue", int(amount), currency) for amount in amounts)
                 differences.append(f"{table}: order {order}: {own}, its parts say {parts} {currency}")
+            if truth is not None:
+                differences += _against_cohorts(connection, truth)
     if truth is not None:
         differences += _against_truth(balance, truth)
     proof = None
@@ -123,6 +126,14 @@ def _against_truth(balance: Balance, truth: dict[str, Any]) -> list[str]:
         for name, (have, want) in counts.items()
         if have != want
     ]
+
+
+def _against_cohorts(connection: Connection, truth: dict[str, Any]) -> list[str]:
+    try:
+        rows = connection.execute(query("cohort_figures")).fetchall()
+    except Missing:
+        return ["reports: there are none by cohort yet: `mercato transform --layer daily`"]
+    return [str(one) for one in cohorts.compare(rows, truth)]
 
 
 def draw_balance(settings: config.Settings) -> Balance:

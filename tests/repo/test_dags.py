@@ -103,5 +103,6 @@ def test_reading_is_light(read):
 
 def test_transform_goes_layer_by_layer(read):
     upstream = {name: task["upstream"] for name, task in read["dags"]["transform"]["tasks"].items()}
-    after = {"staging": [], "intermediate": ["staging"], "marts": ["intermediate"], "reports": ["marts"]}
+    after = {"staging": [], "intermediate": ["staging"], "marts": ["intermediate"]}
+    after |= {"reports": ["marts"], "daily": ["reports"]}
     assert upstream == after

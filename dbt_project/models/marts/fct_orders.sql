@@ -8,7 +8,7 @@
         where message_id in ({{ changed('int_events_sessionized', 'order_message_id') }})
     ",
     emits={'order_id': 'order_id', 'ordered_on': 'ordered_on', 'user_id': 'user_id', 'session_id': 'session_id'},
-    indexes=[{'columns': ['ordered_on']}],
+    indexes=[{'columns': ['ordered_on']}, {'columns': ['user_id']}, {'columns': ['session_id']}],
 ) }}
 
 with

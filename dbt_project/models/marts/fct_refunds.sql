@@ -2,8 +2,8 @@
     key='order_id',
     unique_key='refund_id',
     dirty_keys="{{ changed('int_refunds', 'order_id') }}",
-    emits={'order_id': 'order_id', 'refunded_on': 'refunded_on'},
-    indexes=[{'columns': ['order_id']}, {'columns': ['refunded_on']}],
+    emits={'order_id': 'order_id', 'refunded_on': 'refunded_on', 'user_id': 'user_id'},
+    indexes=[{'columns': ['order_id']}, {'columns': ['refunded_on']}, {'columns': ['user_id']}],
 ) }}
 
 with

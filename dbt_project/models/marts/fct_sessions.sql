@@ -19,9 +19,13 @@
     emits={
         'session_id': 'session_id',
         'customer_id': {'key': 'customer_id', 'of': ['session_id', 'anonymous_id']},
-        'started_hour': {'key': 'started_hour', 'of': ['session_id', 'funnel_step']},
+        'person_id': {'key': 'person_id', 'of': ['session_id', 'started_at', 'channel', 'landing_path']},
+        'started_hour': {
+            'key': 'started_hour',
+            'of': ['session_id', 'channel', 'device', 'country', 'funnel_step', 'bounced'],
+        },
     },
-    indexes=[{'columns': ['started_hour']}, {'columns': ['customer_id']}],
+    indexes=[{'columns': ['started_hour']}, {'columns': ['customer_id']}, {'columns': ['person_id', 'started_at']}],
 ) }}
 
 with
@@ -60,6 +64,7 @@ sessions as (
         count(*) filter (where sessionized.event_type = 'page') as page_views,
         count(*) filter (where sessionized.event_name = 'Product Viewed') as product_views,
         count(*) filter (where sessionized.event_name = 'Product Added') as cart_additions,
+        count(*) filter (where sessionized.event_type = 'track' and sessionized.event_name != 'Product Viewed') as other_actions,
         count(*) filter (where sessionized.event_name = 'Checkout Started') > 0 as checkout_started,
         count(orders.order_id) as orders,
         {{ first_known('sessionized.device', 'sessionized.occurred_at, sessionized.message_id') }} as device,
@@ -85,6 +90,7 @@ final as (
         sessions.user_id,
         -- Who the visitor turned out to be, also in the sessions in which nobody was logged in.
         coalesce(sessions.user_id, visitors.user_id) as customer_id,
+        coalesce('customer ' || coalesce(sessions.user_id, visitors.user_id), 'visitor ' || sessions.anonymous_id) as person_id,
         started_at,
         {{ utc_day('started_at') }} as started_on,
         {{ utc_hour('started_at') }} as started_hour,
@@ -105,6 +111,8 @@ final as (
             when product_views > 0 then 1
             else 0
         end as funnel_step,
+        -- One page and nothing done on it; a product's page sends a page call, a Product Viewed or both.
+        page_views <= 1 and product_views <= 1 and other_actions = 0 as bounced,
         coalesce(device, 'unknown') as device,
         country,
         case

@@ -1,7 +1,7 @@
 -- A late session costs its hour here, not its day.
 {{ config(
     key='hour',
-    unique_key=['hour', 'funnel_step'],
+    unique_key=['hour', 'channel', 'device', 'country', 'funnel_step', 'bounced'],
     dirty_keys="{{ changed('fct_sessions', 'started_hour', 'timestamp') }}",
     emits={'day': 'day'},
     indexes=[{'columns': ['day']}],
@@ -21,12 +21,16 @@ final as (
 
     select
         started_hour as hour,
+        channel,
+        device,
+        coalesce(country, 'unknown') as country,
         funnel_step,
+        bounced,
         started_on as day,
         count(*) as sessions
 
     from sessions
-    group by started_hour, funnel_step, started_on
+    group by started_hour, channel, device, coalesce(country, 'unknown'), funnel_step, bounced, started_on
 
 )
 
