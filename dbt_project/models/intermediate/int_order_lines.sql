@@ -41,10 +41,14 @@ final as (
         order_lines.brand,
         order_lines.category,
         order_lines.variant,
+        orders.fulfilment_centre,
         orders.currency,
         order_lines.quantity,
         order_lines.unit_price_minor,
-        order_lines.gross_minor
+        order_lines.gross_minor,
+        -- The order's discount by the lines' share of its merchandise.
+        {{ share_out('orders.discount_minor', 'order_lines.gross_minor', 'order_lines.order_id', 'order_lines.line_number') }}
+            as discount_minor
 
     from order_lines
     -- By message: the lines of an order's second completion don't count.

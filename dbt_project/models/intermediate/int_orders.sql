@@ -74,7 +74,10 @@ final as (
         ranked.tax_minor,
         ranked.stated_total_minor,
         ranked.coupon,
-        ranked.country
+        ranked.fulfilment_centre,
+        ranked.country,
+        ranked.city,
+        ranked.channel
 
     from ranked
     left join line_sums on ranked.message_id = line_sums.message_id

@@ -8,6 +8,9 @@
         union all
         select product_id from {{ ref('stg_order_lines') }}
         where batch_id in ({{ changed('stg_order_lines', 'batch_id', 'bigint') }})
+        union all
+        select product_id from {{ ref('stg_product_updates') }}
+        where batch_id in ({{ changed('stg_product_updates', 'batch_id', 'bigint') }})
     ",
     emits={'product_id': 'product_id'},
     indexes=[{'columns': ['product_id']}],
@@ -48,6 +51,23 @@ sightings as (
     from {{ ref('stg_order_lines') }}
     where true
         {{ and_new('stg_order_lines') }}
+
+    union all
+
+    select
+        product_id,
+        occurred_at as seen_at,
+        message_id as tie_breaker,
+        sku,
+        product_name,
+        brand,
+        category,
+        price,
+        stated_currency
+
+    from {{ ref('stg_product_updates') }}
+    where true
+        {{ and_new('stg_product_updates') }}
 
 ),
 

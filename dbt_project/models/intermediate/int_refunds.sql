@@ -67,6 +67,11 @@ in_currency as (
         refunds.*,
         orders.order_id is not null as order_known,
         orders.net_before_refunds_minor as order_net_minor,
+        -- Who gives back is where, and came how, the order was placed; a server says that of itself at most.
+        coalesce(orders.country, refunds.country) as order_country,
+        orders.city,
+        orders.channel,
+        orders.coupon,
         {{ currency_code('coalesce(refunds.stated_currency, orders.currency)') }} as currency
 
     from refunds
@@ -118,6 +123,10 @@ final as (
         occurred_at as refunded_at,
         currency,
         order_known,
+        order_country as country,
+        city,
+        channel,
+        coupon,
         case
             when subtotal_minor is not null then 'subtotal'
             when products_minor is not null then 'products'

@@ -7,8 +7,19 @@
         select order_id from {{ ref('int_orders') }}
         where message_id in ({{ changed('int_events_sessionized', 'order_message_id') }})
     ",
-    emits={'order_id': 'order_id', 'ordered_on': 'ordered_on', 'user_id': 'user_id', 'session_id': 'session_id'},
-    indexes=[{'columns': ['ordered_on']}, {'columns': ['user_id']}, {'columns': ['session_id']}],
+    emits={
+        'order_id': 'order_id',
+        'ordered_on': 'ordered_on',
+        'ordered_hour': 'ordered_hour',
+        'user_id': 'user_id',
+        'session_id': 'session_id',
+    },
+    indexes=[
+        {'columns': ['ordered_on']},
+        {'columns': ['ordered_hour']},
+        {'columns': ['user_id']},
+        {'columns': ['session_id']},
+    ],
 ) }}
 
 with
@@ -34,10 +45,13 @@ final as (
         orders.message_id,
         orders.ordered_at,
         {{ utc_day('orders.ordered_at') }} as ordered_on,
+        {{ utc_hour('orders.ordered_at') }} as ordered_hour,
         orders.user_id,
         orders.anonymous_id,
         sessionized.session_id,
         orders.country,
+        orders.city,
+        orders.channel,
         orders.coupon,
         orders.currency,
         orders.lines,

@@ -115,14 +115,7 @@ final as (
         page_views <= 1 and product_views <= 1 and other_actions = 0 as bounced,
         coalesce(device, 'unknown') as device,
         country,
-        case
-            when utm_medium in ('cpc', 'ppc', 'paid', 'paid_search', 'paid_social', 'display') then 'paid'
-            when utm_medium in ('email', 'newsletter') then 'email'
-            when utm_medium in ('social', 'affiliate', 'organic', 'referral') then utm_medium
-            when utm_source is not null then 'other'
-            when referrer is not null and referrer != '' then 'referral'
-            else 'direct'
-        end as channel,
+        {{ channel('utm_source', 'utm_medium', 'referrer') }} as channel,
         utm_source,
         utm_medium,
         utm_campaign,

@@ -1,5 +1,6 @@
 {{ config(
-    indexes=[{'columns': ['batch_id']}],
+    emits={'order_id': 'order_id'},
+    indexes=[{'columns': ['batch_id']}, {'columns': ['order_id']}],
 ) }}
 
 with

@@ -1,6 +1,6 @@
 {{ config(
     emits={'batch_id': 'batch_id'},
-    indexes=[{'columns': ['batch_id']}],
+    indexes=[{'columns': ['batch_id']}, {'columns': ['user_id']}],
 ) }}
 
 with

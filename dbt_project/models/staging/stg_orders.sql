@@ -1,6 +1,6 @@
 {{ config(
-    emits={'order_id': 'order_id'},
-    indexes=[{'columns': ['order_id']}],
+    emits={'order_id': 'order_id', 'batch_id': 'batch_id'},
+    indexes=[{'columns': ['order_id']}, {'columns': ['batch_id']}],
 ) }}
 
 with
@@ -39,7 +39,10 @@ final as (
         {{ minor_units(json_numeric('properties', 'total'), 'currency') }} as stated_total_minor,
         {{ json_text('properties', 'coupon') }} as coupon,
         {{ json_text('properties', 'affiliation') }} as affiliation,
+        {{ json_text('properties', 'fulfilment_centre') }} as fulfilment_centre,
         country,
+        city,
+        {{ channel('utm_source', 'utm_medium', 'referrer') }} as channel,
         batch_id,
         loaded_at
 

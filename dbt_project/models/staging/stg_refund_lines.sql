@@ -18,6 +18,7 @@ final as (
         {{ json_text('events.properties', 'order_id') }} as order_id,
         products.item_number as line_number,
         {{ json_text('products.item', 'product_id') }} as product_id,
+        {{ json_text('products.item', 'category') }} as category,
         {{ json_numeric('products.item', 'price') }} as price,
         coalesce(cast({{ json_numeric('products.item', 'quantity') }} as bigint), 1) as quantity,
         events.batch_id

@@ -25,6 +25,7 @@ final as (
         {{ json_numeric('properties', 'total') }} as total,
         {{ json_numeric('properties', 'shipping') }} as shipping,
         {{ json_numeric('properties', 'tax') }} as tax,
+        country,
         batch_id,
         loaded_at
 

@@ -42,6 +42,7 @@ final as (
             {{ json_text('context', 'location.country') }},
             substring({{ json_text('context', 'locale') }} from '[-_]([A-Za-z]{2})$')
         )) as country,
+        {{ json_text('context', 'location.city') }} as city,
         {{ json_text('context', 'ip') }} as ip,
         {{ json_text('context', 'userAgent') }} as user_agent,
         case

@@ -1,0 +1,105 @@
+-- What a day's prices were: the history of a product is put together from days, not from views.
+{{ config(
+    key='day',
+    unique_key=['day', 'product_id', 'currency'],
+    dirty_keys="
+        {{ changed('fct_product_interactions', 'priced_on', 'date') }}
+        union all
+        {{ changed('fct_order_lines', 'ordered_on', 'date') }}
+        union all
+        {{ changed('stg_product_updates', 'updated_on', 'date') }}
+    ",
+    emits={'product_id': {'key': 'product_id', 'of': ['day', 'currency', 'price_minor']}},
+    indexes=[{'columns': ['day']}, {'columns': ['product_id']}],
+) }}
+
+with
+
+interactions as (
+
+    select
+        occurred_on as day,
+        product_id,
+        currency,
+        price_minor,
+        occurred_at,
+        interaction_id as tie_breaker
+
+    from {{ ref('fct_product_interactions') }}
+    where price_minor is not null
+        {{ and_dirty('occurred_on') }}
+
+),
+
+order_lines as (
+
+    select
+        ordered_on as day,
+        product_id,
+        currency,
+        unit_price_minor as price_minor,
+        ordered_at as occurred_at,
+        order_id || '|' || line_number as tie_breaker
+
+    from {{ ref('fct_order_lines') }}
+    where true
+        {{ and_dirty('ordered_on') }}
+
+),
+
+updates as (
+
+    select
+        updated_on as day,
+        product_id,
+        {{ currency_code('stated_currency') }} as currency,
+        {{ minor_units('price', currency_code('stated_currency')) }} as price_minor,
+        occurred_at,
+        message_id as tie_breaker
+
+    from {{ ref('stg_product_updates') }}
+    where price is not null
+        {{ and_dirty('updated_on') }}
+
+),
+
+sightings as (
+
+    select * from interactions
+    union all
+    select * from order_lines
+    union all
+    select * from updates
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by day, product_id, currency order by occurred_at desc, tie_breaker desc
+        ) as recency,
+        min(price_minor) over (partition by day, product_id, currency) as lowest_price_minor,
+        max(price_minor) over (partition by day, product_id, currency) as highest_price_minor
+
+    from sightings
+
+),
+
+final as (
+
+    select
+        day,
+        product_id,
+        currency,
+        price_minor,
+        lowest_price_minor,
+        highest_price_minor
+
+    from ranked
+    where recency = 1
+
+)
+
+select * from final

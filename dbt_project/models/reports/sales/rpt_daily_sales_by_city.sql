@@ -1,0 +1,32 @@
+{{ config(
+    key='day',
+    unique_key=['day', 'country', 'city', 'currency'],
+    dirty_keys="{{ changed('fct_sales_hourly', 'day', 'date') }}",
+    indexes=[{'columns': ['day']}],
+) }}
+
+with
+
+sales as (
+
+    select * from {{ ref('fct_sales_hourly') }}
+    where true
+        {{ and_dirty('day') }}
+
+),
+
+final as (
+
+    select
+        day,
+        country,
+        city,
+        currency,
+        {{ sales_measures() }}
+
+    from sales
+    group by day, country, city, currency
+
+)
+
+select * from final
