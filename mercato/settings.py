@@ -52,12 +52,21 @@ class Retention(BaseModel, extra="forbid"):
     raw_months: int | None = Field(None, ge=1, description="months of raw events kept before this one")
 
 
+class Alerts(BaseModel, extra="forbid"):
+    """Whom Grafana tells: addresses that are not set are not told."""
+
+    email: str = ""
+    webhook: str = ""
+    slack: str = Field("", description="a Slack incoming webhook")
+
+
 class Local(BaseModel, extra="forbid"):
     """Ports of the local services; without one, a free port is taken and kept."""
 
     postgres_port: int | None = Field(None, ge=1, le=65535)
     kafka_port: int | None = Field(None, ge=1, le=65535)
     airflow_port: int | None = Field(None, ge=1, le=65535)
+    grafana_port: int | None = Field(None, ge=1, le=65535)
 
 
 class Settings(BaseSettings):
@@ -72,6 +81,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     ingestion: Ingestion = Ingestion()
     retention: Retention = Retention()
+    alerts: Alerts = Alerts()
     local: Local = Local()
 
 

@@ -48,18 +48,30 @@ def report(
       mercato report --pdf week.pdf --from 2026-11-09 --to 2026-11-15 --lang fr --currency EUR
     """
     if html_file is None and pdf_file is None:
-        raise WrongUse("neither --html nor --pdf is given", "`mercato report --html report.html --pdf report.pdf`")
-    last = (last or datetime.now(UTC)).replace(tzinfo=UTC, hour=23, minute=59, second=59, microsecond=0)
-    start = (first or last - timedelta(days=DAYS)).replace(tzinfo=UTC, hour=0, minute=0, second=0)
-    if start > last:
-        raise WrongUse("--from is after --to", "give the earlier day first")
+        raise WrongUse(
+            "neither --html nor --pdf is given", "`mercato report --html report.html --pdf report.pdf`"
+        )
+    start, end = period(first, last)
     began = time.monotonic()
-    made = write(config.load(), start, last, lang, currency, html_file, pdf_file)
+    made = write(config.load(), start, end, lang, currency, html_file, pdf_file)
     if as_json:
         click.echo(json.dumps({**made, "seconds": round(time.monotonic() - began, 2)}))
     else:
         for path in filter(None, (html_file, pdf_file)):
             click.echo(f"{path}  {path.stat().st_size / 1_000_000:.1f} MB", err=True)
+
+
+def period(first: datetime | None, last: datetime | None) -> tuple[datetime, datetime]:
+    """From the first day's first second to the last day's last, UTC.
+
+    Raises:
+        WrongUse: the first is after the last.
+    """
+    end = (last or datetime.now(UTC)).replace(tzinfo=UTC, hour=23, minute=59, second=59, microsecond=0)
+    start = (first or end - timedelta(days=DAYS)).replace(tzinfo=UTC, hour=0, minute=0, second=0)
+    if start > end:
+        raise WrongUse("--from is after --to", "give the earlier day first")
+    return start, end
 
 
 def write(
@@ -81,14 +93,17 @@ def write(
     with connect(endpoints.warehouse(settings, role=postgres.READER), autocommit=True) as connection:
         currencies = currencies_of(connection)
         if currency and currency not in currencies:
-            raise WrongUse(f"there is no order in {currency}", f"the currencies are {', '.join(currencies) or 'none yet'}")
+            raise WrongUse(
+                f"there is no order in {currency}",
+                f"the currencies are {', '.join(currencies) or 'none yet'}",
+            )
         shown = currency or next(iter(currencies), "")
         pictures = read(connection, Chosen(start, end, {}), lang)
-    period = f"{start:%Y-%m-%d} – {end:%Y-%m-%d}"
+    days = f"{start:%Y-%m-%d} – {end:%Y-%m-%d}"
     if html_file:
-        html_file.write_text(page.html(pictures, lang, shown, currencies, period), "utf-8")
+        html_file.write_text(page.html(pictures, lang, shown, currencies, days), "utf-8")
     if pdf_file:
-        pdf_file.write_bytes(paper.pdf(pictures, lang, shown, period))
+        pdf_file.write_bytes(paper.pdf(pictures, lang, shown, days))
     drawn = [one.chosen(shown) for _, ones in pictures for one in ones]
     return {
         "period": [f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"],

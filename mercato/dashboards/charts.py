@@ -6,7 +6,7 @@ Guarantee: the page's charts and the paper's are one specification; only their s
 import json
 import re
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import vl_convert
 
@@ -21,7 +21,10 @@ PALETTE = ["#2f6f9f", "#e0893b", "#4f9d69", "#b24a5c", "#7d6bb0", "#8c6d52", "#d
 _VERSION = "6.4"
 _TIME = {"day": "utcyearmonthdate", "hour": "utcyearmonthdatehours"}
 _FORMATS = {"share": "%", "count": "~s", "money": "~s", "milliseconds": "~s", "seconds": "~s"}
-_LOCALES = {"en": "en-US", "fr": "fr-FR"}
+#: By what a tick stands at, 24 hours a day.
+_TICKS = {"year": "%Y", "quarter": "%b %Y", "month": "%b %Y", "week": "%-d %b", "date": "%-d %b", "day": "%-d %b",
+          "hours": "%H:%M", "minutes": "%H:%M", "seconds": "%H:%M:%S"}  # fmt: skip
+_LOCALES: dict[Lang, Literal["en-US", "fr-FR"]] = {"en": "en-US", "fr": "fr-FR"}
 
 
 def is_chart(panel: Panel) -> bool:
@@ -56,7 +59,10 @@ def svg(picture: Picture, lang: Lang, width: float, height: float) -> str:
         drawn["config"]["legend"]["columns"] = max(2, int(width / 110))
     drawn["data"] = {"values": [_plain(row) for row in picture.rows]}
     text = vl_convert.vegalite_to_svg(
-        json.dumps(drawn), vl_version=_VERSION, format_locale=_LOCALES[lang], time_format_locale=_LOCALES[lang]
+        json.dumps(drawn),
+        vl_version=_VERSION,
+        format_locale=_LOCALES[lang],
+        time_format_locale=_LOCALES[lang],
     )
     own = re.sub(r"\W", "", f"{picture.uid}{picture.panel.key}")
     return re.sub(r'(id="|url\(#|href="#)', rf"\1{own}", text)
@@ -73,7 +79,9 @@ def locales(lang: Lang) -> dict[str, Any]:
 @cache
 def engine() -> str:
     """Vega, Vega-Lite and vega-embed as one script that sets `window.vegaEmbed`."""
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed; window.vega = vega;", vl_version=_VERSION)
+    return vl_convert.javascript_bundle(
+        "window.vegaEmbed = vegaEmbed; window.vega = vega;", vl_version=_VERSION
+    )
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def _series(panel: Panel, lang: Lang) -> dict[str, Any]:
     unit = panel.query.values[0].unit
     bars = panel.kind == "bars"
     x: dict[str, Any] = {"field": "time", "type": "temporal", "title": None, "scale": {"type": "utc"},
-                         "axis": {"grid": False, "labelOverlap": True, "tickCount": 8}}  # fmt: skip
+                         "axis": {"grid": False, "labelOverlap": True, "tickCount": 8, "format": _TICKS}}  # fmt: skip
     if bars:
         x["timeUnit"] = _TIME[panel.query.grain]
     several = bool(panel.query.by) or len(panel.query.values) > 1
@@ -111,15 +119,21 @@ def _series(panel: Panel, lang: Lang) -> dict[str, Any]:
 def _ranking(panel: Panel, lang: Lang) -> dict[str, Any]:
     name = {"field": "name", "type": "nominal", "sort": None, "title": None,
             "axis": {"labelLimit": 150, "ticks": False, "labelColor": INK}}  # fmt: skip
-    # Room at the right for the figures beside the bars.
-    amount = {"field": "value", "type": "quantitative", "title": None, "axis": None, "scale": {"padding": 52}}
-    tip = [{"field": "name", "title": say(panel.query.by[0].words, lang)}, {"field": "text", "title": say(_HOW_MUCH, lang)}]
+    amount = {"field": "value", "type": "quantitative", "title": None, "axis": None}
+    tip = [
+        {"field": "name", "title": say(panel.query.by[0].words, lang)},
+        {"field": "text", "title": say(_HOW_MUCH, lang)},
+    ]
     return {
-        "encoding": {"y": name, "x": amount, "tooltip": tip},
+        "transform": [{"joinaggregate": [{"op": "max", "field": "value", "as": "most"}]},
+                      {"calculate": "1.3 * datum.most", "as": "room"}],
+        "encoding": {"y": name},
         "layer": [
-            {"mark": {"type": "bar", "color": BLUE, "height": {"band": 0.7}}},
+            {"mark": {"type": "bar", "color": BLUE, "height": {"band": 0.7}}, "encoding": {"x": amount, "tooltip": tip}},
             {"mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 9, "color": INK},
-             "encoding": {"text": {"field": "text"}}},
+             "encoding": {"x": amount, "text": {"field": "text"}}},
+            # Nothing to see: keeps room at the right for the figures beside the bars.
+            {"mark": {"type": "point", "opacity": 0}, "encoding": {"x": {"field": "room", "type": "quantitative"}}},
         ],
     }  # fmt: skip
 
@@ -128,8 +142,14 @@ def _matrix(panel: Panel, lang: Lang) -> dict[str, Any]:
     assert panel.matrix  # noqa: S101  as Panel has checked
     axis = {"ticks": False, "labelAngle": 0, "labelColor": INK}
     order = [heading for _, heading in panel.matrix.cells]
-    x = {"field": "column", "type": "nominal", "sort": order, "title": None, "axis": {**axis, "orient": "top"}}
-    y = {"field": "row", "type": "nominal", "sort": "ascending", "title": None, "axis": axis}
+    x: dict[str, Any] = {
+        "field": "column",
+        "type": "nominal",
+        "scale": {"domain": order},
+        "title": None,
+        "axis": {**axis, "orient": "top"},
+    }
+    y: dict[str, Any] = {"field": "row", "type": "nominal", "sort": "ascending", "title": None, "axis": axis}
     tip = [{"field": "row", "title": say(panel.query.by[0].words, lang)}, {"field": "column", "title": " "},
            {"field": "text", "title": say(_HOW_MUCH, lang)}]  # fmt: skip
     return {

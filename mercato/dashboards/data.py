@@ -7,6 +7,7 @@ _EVENTS = Value("events", "sum(events)::bigint", Words("Events", "Événements")
 _EVENT = Dim("event", Words("Event", "Événement"))
 _HOURS = "ops.hourly_events"
 _BANDS = "ops.event_bands($__timeFrom(), $__timeTo())"
+_TELLING = "'page', 'Product Viewed', 'Product Added', 'Checkout Started', 'Order Completed', 'Payment Failed', 'Order Refunded'"
 _YOUNG = Words("Less than three weeks of events are known: no band yet",
                "Moins de trois semaines d'événements connues : pas encore de bande")  # fmt: skip
 
@@ -36,10 +37,12 @@ DATA = Dashboard(
                      Value("high", "sum(high)", Words("Usual, high", "Habituel, haut"), "count")),
                     time="hour", grain="hour", filters=("event",), having="count(low) > 0"),
               _YOUNG, 14, 8),
-        Panel("by-hour", "bars", Words("Events by hour", "Événements par heure"),
-              Words("By when they occurred, each event a colour.", "Selon leur survenue, une couleur par événement."),
-              Query(_HOURS, (_EVENTS,), (_EVENT,), time="hour", grain="hour", filters=("event",)), NOTHING_LOADED, 24, 9,
-              stacked=True),
+        Panel("by-hour", "bars", Words("The way to an order, by hour", "Le chemin vers la commande, par heure"),
+              Words("Some events by when they occurred; the table below has all.",
+                    "Quelques événements selon leur survenue ; le tableau ci-dessous les a tous."),
+              Query(_HOURS, (_EVENTS,), (_EVENT,), time="hour", grain="hour", filters=("event",),
+                    where=f"event in ({_TELLING})"),
+              NOTHING_LOADED, 24, 9, stacked=True),
         Panel("late", "lines", Words("Late events", "Événements en retard"),
               Words("Received more than an hour after they occurred, of those that occurred that hour.",
                     "Reçus plus d'une heure après leur survenue, sur ceux survenus cette heure."),

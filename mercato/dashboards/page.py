@@ -25,7 +25,11 @@ ROW = 34  # pixels of one row of the grid
 
 
 def html(
-    dashboards: list[tuple[Dashboard, list[Picture]]], lang: Lang, currency: str, currencies: list[str], period: str
+    dashboards: list[tuple[Dashboard, list[Picture]]],
+    lang: Lang,
+    currency: str,
+    currencies: list[str],
+    period: str,
 ) -> str:
     """The whole report as one file's text."""
     panels: list[dict[str, Any]] = []
@@ -47,7 +51,7 @@ def html(
     own = files(__package__)
     return (
         f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src \'unsafe-inline\' '
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline' "
         "'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:\">"
         '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
         f"<title>mercato · {escape(period)}</title><style>{own.joinpath('page.css').read_text('utf-8')}</style></head>"
@@ -74,7 +78,8 @@ def _card(one: Picture, lang: Lang, number: int) -> str:
     if panel.kind == "table":
         names = len(one.headings) - len(panel.query.values)
         cells = "".join(
-            f"<th{'' if place < names else ' class=n'}>{escape(text)}</th>" for place, text in enumerate(one.headings)
+            f"<th{'' if place < names else ' class=n'}>{escape(text)}</th>"
+            for place, text in enumerate(one.headings)
         )
         body = f"<div class=scroll><table data-names={names}><thead><tr>{cells}</tr></thead><tbody></tbody></table></div>"
     elif panel.kind == "stat":
@@ -96,15 +101,19 @@ def _controls(panels: list[dict[str, Any]], lang: Lang, currency: str, currencie
         if not values:
             continue
         chosen = "".join(
-            f'<option{" selected" if value == currency else ""}>{escape(value)}</option>' for value in values
+            f"<option{' selected' if value == currency else ''}>{escape(value)}</option>" for value in values
         )
         everything = "" if name == "currency" else f'<option value="">{_words(_ALL, lang)}</option>'
-        found.append(f'<label>{_words(label, lang)} <select data-filter="{name}">{everything}{chosen}</select></label>')
+        found.append(
+            f'<label>{_words(label, lang)} <select data-filter="{name}">{everything}{chosen}</select></label>'
+        )
     return "".join(found)
 
 
 def _values(panels: list[dict[str, Any]], name: str) -> list[str]:
-    return sorted({str(row["filters"][name]) for panel in panels for row in panel["rows"] if row["filters"].get(name)})
+    return sorted(
+        {str(row["filters"][name]) for panel in panels for row in panel["rows"] if row["filters"].get(name)}
+    )
 
 
 def _words(words: Words, lang: Lang) -> str:

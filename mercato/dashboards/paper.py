@@ -19,7 +19,7 @@ from mercato.dashboards.wording import Lang, say
 
 WIDTH, HEIGHT, MARGIN = 842, 595, 34
 TOP, BOTTOM = 78, 30  # of head and foot
-GAP, ROW = 10, 24  # points between panels, and of one row of the grid
+GAP, ROW = 10, 22  # points between panels, and of one row of the grid
 LINE = 13.5  # of a table
 COLOURS = {"ok": "#3f8f5f", "warn": "#c77d1b", "bad": "#b83232", "": INK}
 _NARROW_LETTERS, _WIDE_LETTERS = set("iljtfrI.,:;'|!()[] \u202f"), set("mwMW%@—…")
@@ -42,13 +42,13 @@ def pdf(dashboards: list[tuple[Dashboard, list[Picture]]], lang: Lang, currency:
         page = _Page(dashboard)
         pages.append(page)
         for row in _rows([one.chosen(currency) for one in pictures]):
-            height = max(_height(one) for one in row)
+            height = max(_height(one, lang, currency) for one in row)
             if page.y + height > HEIGHT - BOTTOM and page.parts:
                 page = _Page(dashboard)
                 pages.append(page)
             x = float(MARGIN)
             for one in row:
-                width = one.panel.width / 24 * (WIDTH - 2 * MARGIN + GAP) - GAP
+                width = _wide(one)
                 page.parts.append(_panel(one, lang, currency, x, page.y, width, height))
                 x += width + GAP
             page.y += height + GAP
@@ -58,7 +58,7 @@ def pdf(dashboards: list[tuple[Dashboard, list[Picture]]], lang: Lang, currency:
         writer.append(PdfReader(io.BytesIO(drawn)))
     writer.add_metadata({"/Title": f"mercato · {period}", "/Producer": "mercato"})
     for dashboard, group in groupby(enumerate(pages), lambda numbered: numbered[1].dashboard):
-        writer.add_outline_item(say(dashboard.title, lang), next(group)[0])
+        writer.add_outline_item(title=say(dashboard.title, lang), page_number=next(group)[0])
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
@@ -74,13 +74,13 @@ def page_svg(dashboard: Dashboard, pictures: list[Picture], lang: Lang, currency
     """The dashboard's panels as one SVG, as high as it needs."""
     page = _Page(dashboard, y=0)
     for row in _rows([one.chosen(currency) for one in pictures]):
-        height, x = max(_height(one) for one in row), 0.0
+        height, x = max(_height(one, lang, currency) for one in row), 0.0
         for one in row:
-            width = one.panel.width / 24 * (WIDTH + GAP) - GAP
+            width = _wide(one)
             page.parts.append(_panel(one, lang, currency, x, page.y, width, height))
             x += width + GAP
         page.y += height + GAP
-    return _document(WIDTH, page.y - GAP, "".join(page.parts))
+    return _document(WIDTH - 2 * MARGIN, page.y - GAP, "".join(page.parts))
 
 
 def _rows(pictures: list[Picture]) -> list[list[Picture]]:
@@ -95,13 +95,19 @@ def _rows(pictures: list[Picture]) -> list[list[Picture]]:
     return rows
 
 
-def _height(picture: Picture) -> float:
-    if not picture.rows and picture.panel.kind != "stat":
-        return 92  # a sentence needs no more
+def _wide(picture: Picture) -> float:
+    """Points of a panel's width, its share of the page's."""
+    return picture.panel.width / 24 * (WIDTH - 2 * MARGIN + GAP) - GAP
+
+
+def _height(picture: Picture, lang: Lang, currency: str) -> float:
+    head = 32 + 9.5 * len(_wrap(say(picture.panel.description, lang, currency), 7.5, _wide(picture) - 18))
+    if not picture.rows:
+        return head + 18 + 11 * len(_wrap(say(picture.panel.empty, lang, currency), 9, _wide(picture) - 18))
     if picture.panel.kind == "stat":
-        return 86
+        return head + (38 if len(picture.headings) == 1 else 52)
     if picture.panel.kind == "table":  # as high as its rows, within the page
-        return min(48 + 10 + LINE * (len(picture.rows) + 1), HEIGHT - TOP - BOTTOM)
+        return min(head + 16 + LINE * (len(picture.rows) + 1), HEIGHT - TOP - BOTTOM)
     return picture.panel.height * ROW
 
 
@@ -127,23 +133,26 @@ def _document(width: float, height: float, inner: str) -> str:
 
 
 def _panel(one: Picture, lang: Lang, currency: str, x: float, y: float, width: float, height: float) -> str:
+    title, inner = say(one.panel.title, lang, currency), width - 18
+    size = max(7.5, min(10.5, 10.5 * inner / _width(title, 10.5, bold=True)))
     parts = [
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4" fill="none" stroke="#dde2e8"/>',
-        _text(x + 9, y + 17, _fit(say(one.panel.title, lang, currency), 10.5, width - 18, bold=True), 10.5, weight="bold"),
+        _text(x + 9, y + 17, _fit(title, size, inner, bold=True), size, weight="bold"),
     ]
-    lines = _wrap(say(one.panel.description, lang, currency), 7.5, width - 18)
-    parts += [_text(x + 9, y + 29 + 9.5 * number, line, 7.5, PALE) for number, line in enumerate(lines[:2])]
-    top = y + 30 + 9.5 * min(2, len(lines))
+    lines = _wrap(say(one.panel.description, lang, currency), 7.5, inner)
+    parts += [_text(x + 9, y + 29 + 9.5 * number, line, 7.5, PALE) for number, line in enumerate(lines)]
+    top = y + 30 + 9.5 * len(lines)
     if not one.rows:
-        words = _wrap(say(one.panel.empty, lang, currency), 9, width - 18)[:2]
+        words = _wrap(say(one.panel.empty, lang, currency), 9, inner)
         parts += [_text(x + 9, top + 12 + 11 * number, line, 9, PALE) for number, line in enumerate(words)]
     elif is_chart(one.panel):
-        inner = svg(one, lang, width - 12, y + height - top - 4)
-        parts.append(inner.replace("<svg ", f'<svg x="{x + 6:.1f}" y="{top:.1f}" ', 1))
+        chart = svg(one, lang, width - 12, y + height - top - 4)
+        parts.append(chart.replace("<svg ", f'<svg x="{x + 6:.1f}" y="{top:.1f}" ', 1))
     elif one.panel.kind == "stat":
-        parts.append(_stat(one, x + 9, y + height - 13, width - 18))
+        lower = top + (28 if len(one.headings) == 1 else 42)
+        parts.append(_stat(one, x + 9, max(lower, min(y + height - 13, lower + 20)), inner))
     else:
-        parts.append(_table(one, lang, x + 9, top + 4, width - 18, y + height - 8))
+        parts.append(_table(one, lang, x + 9, top + 4, inner, y + height - 8))
     return "".join(parts)
 
 
@@ -165,17 +174,21 @@ def _table(one: Picture, lang: Lang, x: float, y: float, width: float, bottom: f
     fits = int((bottom - y) / LINE) - 1
     rows = [row["cells"] for row in one.rows]
     shown = rows if len(rows) <= fits else rows[: fits - 1]
-    # As wide as what they hold, squeezed alike where that is more than there is.
-    wants = [max(_width(text, 8.5) for text in column) + 10 for column in zip(one.headings, *shown, strict=True)]
-    scale = width / sum(wants)
+    wants = [
+        max(_width(text, 8.5) for text in column) + 10 for column in zip(one.headings, *shown, strict=True)
+    ]
+    cap = _cap(wants, width)
+    spare = width - sum(min(want, cap) for want in wants)
     parts, left = [], x
     for number, want in enumerate(wants):
-        room = want * min(scale, 1.0) if number or scale < 1 else want + (width - sum(wants))
+        room = min(want, cap) + (0 if number else spare)
         figures = number >= names
         at, anchor = (left + room - 4, "end") if figures else (left, "start")
         parts.append(_text(at, y + 9, _fit(one.headings[number], 8, room - 4), 8, PALE, anchor=anchor))
         for line, cells in enumerate(shown, 1):
-            parts.append(_text(at, y + 9 + LINE * line, _fit(cells[number], 8.5, room - 6), 8.5, anchor=anchor))
+            parts.append(
+                _text(at, y + 9 + LINE * line, _fit(cells[number], 8.5, room - 6), 8.5, anchor=anchor)
+            )
         left += room
     if len(shown) < len(rows):
         more = say(_MORE, lang).format(len(rows) - len(shown))
@@ -184,8 +197,25 @@ def _table(one: Picture, lang: Lang, x: float, y: float, width: float, bottom: f
     return "".join(parts)
 
 
+def _cap(wants: list[float], width: float) -> float:
+    """The most that a column may have, so that all fit: the widest give way, the narrow keep theirs."""
+    left, number = width, len(wants)
+    for want in sorted(wants):
+        if want * number > left:
+            return left / number
+        left, number = left - want, number - 1
+    return max(wants)
+
+
 def _text(
-    x: float, y: float, text: str, size: float, colour: str = INK, *, anchor: str = "start", weight: str = "normal"
+    x: float,
+    y: float,
+    text: str,
+    size: float,
+    colour: str = INK,
+    *,
+    anchor: str = "start",
+    weight: str = "normal",
 ) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{colour}" text-anchor="{anchor}" '
@@ -196,7 +226,13 @@ def _text(
 def _width(text: str, size: float, *, bold: bool = False) -> float:
     """About as wide as the font sets it; rather too wide."""
     ems = sum(
-        0.31 if letter in _NARROW_LETTERS else 0.92 if letter in _WIDE_LETTERS else 0.72 if letter.isupper() else 0.56
+        0.31
+        if letter in _NARROW_LETTERS
+        else 0.92
+        if letter in _WIDE_LETTERS
+        else 0.72
+        if letter.isupper()
+        else 0.56
         for letter in text
     )
     return ems * size * (1.08 if bold else 1.0)

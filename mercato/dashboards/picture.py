@@ -12,8 +12,6 @@ from mercato.dashboards.panel import Dashboard, Panel, Unit
 from mercato.dashboards.wording import Lang, figure, say
 
 Row = dict[str, Any]
-#: What a reader of the page may choose by; a currency is always chosen, as sums never mix two.
-FILTERS = ("currency", "country", "channel", "event")
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,11 @@ class Picture:
 
     def chosen(self, currency: str) -> "Picture":
         """Only what is in this currency, or in none, and no more rows than the panel wants."""
-        kept = [number for number, row in enumerate(self.rows) if row["filters"].get("currency", currency) == currency]
+        kept = [
+            number
+            for number, row in enumerate(self.rows)
+            if row["filters"].get("currency", currency) == currency
+        ]
         if self.panel.query.limit:
             kept = kept[: self.panel.query.limit]
         return Picture(
@@ -52,7 +54,9 @@ def picture(dashboard: Dashboard, panel: Panel, rows: list[Row], lang: Lang) -> 
     headings = tuple(say(dim.words, lang) for dim in panel.query.by if panel.kind == "table")
     headings += tuple(say(value.words, lang) for value in panel.query.values)
     colours = tuple(_colour(panel, row) for row in shown) if panel.kind == "stat" else ()
-    return Picture(dashboard.uid, panel, headings, tuple(one for row in shown for one in make(panel, row, lang)), colours)
+    return Picture(
+        dashboard.uid, panel, headings, tuple(one for row in shown for one in make(panel, row, lang)), colours
+    )
 
 
 def _figures(panel: Panel) -> list[str]:
@@ -62,7 +66,7 @@ def _figures(panel: Panel) -> list[str]:
 
 
 def _filters(panel: Panel, row: Row) -> Row:
-    return {name: row[name] for name in FILTERS if name in row}
+    return {name: row[name] for name in panel.query.filters if name in row}
 
 
 def _cells(panel: Panel, row: Row, lang: Lang) -> list[Row]:

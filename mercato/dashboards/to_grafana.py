@@ -101,18 +101,23 @@ def _panels(dashboard: Dashboard) -> list[dict[str, Any]]:
     for panel in dashboard.panels:
         if x + panel.width > 24:
             x, y, row = 0, y + row, 0
-        placed.append(_panel(panel, {"x": x, "y": y, "w": panel.width, "h": panel.height}))
+        placed.append(_panel(dashboard, panel, {"x": x, "y": y, "w": panel.width, "h": panel.height}))
         x, row = x + panel.width, max(row, panel.height)
     return placed
 
 
-def _panel(panel: Panel, place: dict[str, int]) -> dict[str, Any]:
+def panel_id(dashboard: Dashboard, panel: Panel) -> int:
+    """Grafana's number of the panel: of its key, so that moving it changes no link."""
+    return zlib.crc32(f"{dashboard.uid}/{panel.key}".encode()) % 1_000_000_007
+
+
+def _panel(dashboard: Dashboard, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     time = panel.kind in ("lines", "bars")
     kind = {"stat": "stat", "lines": "timeseries", "bars": "timeseries", "ranking": "bargauge"}.get(
         panel.kind, "table"
     )
     return {
-        "id": zlib.crc32(panel.key.encode()) % 1_000_000_007,
+        "id": panel_id(dashboard, panel),
         "type": kind,
         "title": _text(panel.title),
         "description": _text(panel.description),
@@ -176,11 +181,10 @@ def _overrides(panel: Panel) -> list[dict[str, Any]]:
     if panel.kind in ("table", "matrix"):
         found += [_override(dim.alias, dim.words, dim.unit) for dim in panel.query.by]
         if panel.kind == "matrix":  # names aren't figures: no colour
-            found = [
+            return [
                 {**one, "properties": [*one["properties"], {"id": "custom.displayMode", "value": "auto"}]}
                 for one in found
             ]
-            return found
     several = len({value.unit for value in panel.query.values}) > 1
     return found + [_value_override(value, several) for value in panel.query.values]
 

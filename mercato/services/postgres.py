@@ -25,11 +25,11 @@ SUPERUSER = "postgres"
 LOADER = "mercato_loader"
 READER = "mercato_reader"
 #: What dashboards ask must never hold up the warehouse: a minute a query, never a write.
-READER_LIMITS = {
-    "statement_timeout": "'60s'",
-    "default_transaction_read_only": "on",
-    "idle_in_transaction_session_timeout": "'60s'",
-}
+READER_LIMITS = (
+    "statement_timeout = '60s'",
+    "default_transaction_read_only = on",
+    "idle_in_transaction_session_timeout = '60s'",
+)
 READER_CONNECTIONS = 20
 CONF = """
 listen_addresses = '127.0.0.1'
@@ -168,8 +168,10 @@ def _create_roles_and_databases(settings: Settings) -> None:
         reader = postgres.sql.Identifier(READER)
         limit = postgres.sql.SQL("alter role {} connection limit {}")
         connection.execute(limit.format(reader, postgres.sql.Literal(READER_CONNECTIONS)))
-        for name, value in READER_LIMITS.items():
-            connection.execute(postgres.sql.SQL(f"alter role {{}} set {name} = {value}").format(reader))
+        for setting in READER_LIMITS:
+            connection.execute(
+                postgres.sql.SQL("alter role {} set {}").format(reader, postgres.sql.SQL(setting))
+            )
 
 
 def _server_user() -> dict[str, Any]:

@@ -207,6 +207,96 @@ language sql stable set timezone = 'UTC' as $$
     left join counted as c on c.event = p.event and c.hour = p.hour
 $$;
 
+-- What alert rules ask (grafana/provisioning/alerting): each a few rows of texts and one number, as of `at`. Those that
+-- compare look at the last whole hour beside the same hour of the four weeks before, and say 0 where chance alone could
+-- have made the difference: an alert that a small shop gets every night is one that nobody reads.
+
+-- How many times the age that is allowed: 15 minutes for raw, 2 hours for the models.
+create function ops.alert_freshness(at timestamptz) returns table (layer text, fresh_at text, value double precision)
+language sql stable as $$
+    select l.layer, to_char(l.fresh_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
+        (extract(epoch from at - l.fresh_at) / case l.layer when 'raw' then 900 else 7200 end)::double precision
+    from ops.layer_freshness as l
+$$;
+
+-- Share of the last hour's records that went to quarantine; of 100 records at least.
+create function ops.alert_quarantine(at timestamptz) returns table (source text, value double precision)
+language sql stable as $$
+    select l.source, case when sum(l.received) < 100 then 0 else sum(l.quarantined) / sum(l.received) end::double precision
+    from ops.ledger as l
+    where l.loaded_at > at - interval '1 hour' and l.loaded_at <= at and l.source <> 'quarantine'
+    group by l.source
+$$;
+
+-- How far an event's number is outside of its band, as a share of what is usual; 0 within.
+create function ops.alert_volume(at timestamptz) returns table (event text, direction text, value double precision)
+language sql stable as $$
+    select b.event, case when b.events < b.low then 'too few' when b.events > b.high then 'too many' else 'usual' end,
+        (greatest(b.low - b.events, b.events - b.high, 0) / greatest(b.expected, 1))::double precision
+    from ops.event_bands(date_trunc('hour', at) - interval '1 hour', date_trunc('hour', at)) as b
+    where b.expected is not null
+$$;
+
+-- The last whole hour, and the mean of the same hour of those of the four weeks before that are known.
+create function ops.same_hours(at timestamptz) returns table (
+    event text, currency text, events numeric, amount numeric, usual_events numeric, usual_amount numeric
+)
+language sql stable as $$
+    with known as (
+        select greatest(0, least(4, floor(extract(epoch from date_trunc('hour', at) - interval '1 hour' - min(h.hour)) / 604800))) as weeks
+        from ops.event_hours as h
+    )
+    select
+        h.event, h.currency,
+        coalesce(sum(h.events) filter (where h.hour = date_trunc('hour', at) - interval '1 hour'), 0),
+        coalesce(sum(h.amount_minor) filter (where h.hour = date_trunc('hour', at) - interval '1 hour'), 0),
+        coalesce(sum(h.events) filter (where h.hour < date_trunc('hour', at) - interval '1 hour'), 0) / max(k.weeks),
+        coalesce(sum(h.amount_minor) filter (where h.hour < date_trunc('hour', at) - interval '1 hour'), 0) / max(k.weeks)
+    from known as k
+    inner join ops.event_hours as h on h.hour in (
+        select date_trunc('hour', at) - interval '1 hour' - back * interval '7 days' from generate_series(0, 4) as back)
+    where k.weeks >= 2
+    group by h.event, h.currency
+$$;
+
+-- By how much of the usual the hour's revenue fell. Three deviations of a sum of as many orders, each of which varies
+-- as much as it is worth.
+create function ops.alert_revenue(at timestamptz) returns table (currency text, value double precision)
+language sql stable as $$
+    select h.currency, case
+        when h.usual_amount > 0 and 1 - h.amount / h.usual_amount > 3 * sqrt(2 / h.usual_events) then 1 - h.amount / h.usual_amount
+        else 0 end::double precision
+    from ops.same_hours(at) as h
+    where h.event = 'Order Completed'
+$$;
+
+-- By how much of the usual a step's share of the step before fell: orders of product views, checkouts of carts.
+create function ops.alert_step(at timestamptz, before text, step text) returns table (share text, value double precision)
+language sql stable as $$
+    with sums as (
+        select
+            sum(h.events) filter (where h.event = before) as seen, sum(h.events) filter (where h.event = step) as came,
+            sum(h.usual_events) filter (where h.event = before) as usual_seen,
+            sum(h.usual_events) filter (where h.event = step) as usual_came
+        from ops.same_hours(at) as h
+    ), expected as (
+        select coalesce(came, 0) as came, seen * usual_came / nullif(usual_seen, 0) as usual from sums
+    )
+    select step || ' of ' || before, case
+        when usual > 0 and usual - came > 3.5 * sqrt(usual) then 1 - came / usual else 0 end::double precision
+    from expected
+$$;
+
+-- Share of the payments of this hour and the last that failed; of five failures at least.
+create function ops.alert_payments(at timestamptz) returns table (payments text, value double precision)
+language sql stable as $$
+    select 'failed of ' || coalesce(sum(h.events), 0), case
+        when coalesce(sum(h.events) filter (where h.event = 'Payment Failed'), 0) < 5 then 0
+        else sum(h.events) filter (where h.event = 'Payment Failed') / sum(h.events) end::double precision
+    from ops.event_hours as h
+    where h.hour > at - interval '2 hours' and h.hour <= at and h.event in ('Payment Failed', 'Order Completed')
+$$;
+
 -- What mercato_reader may do: read ops and reports, for a minute at most, never write. Roles belong to the server:
 -- whoever runs it makes them (`mercato up` does locally), so this is granted anew at each migration.
 create function ops.grant_reader() returns void
