@@ -35,16 +35,17 @@ def is_chart(panel: Panel) -> bool:
 def spec(panel: Panel, lang: Lang, width: float | str, height: float) -> dict[str, Any]:
     """The panel's Vega-Lite, its rows to come under the name `rows`."""
     make = {"ranking": _ranking, "matrix": _matrix}.get(panel.kind, _series)
+    size = 9 if width != "container" else 11
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": width, "height": height, "background": None,
         "autosize": {"type": "fit", "contains": "padding"}, "padding": 2,
         "data": {"name": "rows"},
         "config": {
-            "font": FONT, "view": {"stroke": None}, "range": {"category": PALETTE},
-            "axis": {"labelColor": PALE, "titleColor": PALE, "labelFontSize": 9, "gridColor": "#e4e7eb", "domain": False,
+            "font": FONT, "text": {"fontSize": size}, "view": {"stroke": None}, "range": {"category": PALETTE},
+            "axis": {"labelColor": PALE, "titleColor": PALE, "labelFontSize": size, "gridColor": "#e4e7eb", "domain": False,
                      "tickColor": "#e4e7eb"},
-            "legend": {"labelFontSize": 9, "labelColor": INK, "title": None, "orient": "bottom", "symbolSize": 50,
+            "legend": {"labelFontSize": size, "labelColor": INK, "title": None, "orient": "bottom", "symbolSize": 50,
                        "columns": 8, "labelLimit": 120, "columnPadding": 12},
         },
         **make(panel, lang),
@@ -110,6 +111,8 @@ def _series(panel: Panel, lang: Lang) -> dict[str, Any]:
         {"type": "bar", "binSpacing": 1, "opacity": 1 if panel.stacked or not several else 0.75}
         if bars
         else {"type": "line", "strokeWidth": 1.8, "point": {"size": 12}}
+        if panel.query.grain == "day"
+        else {"type": "line", "strokeWidth": 1.2, "point": {"size": 4}}
     )
     if not several:
         mark["color"] = BLUE
@@ -130,7 +133,7 @@ def _ranking(panel: Panel, lang: Lang) -> dict[str, Any]:
         "encoding": {"y": name},
         "layer": [
             {"mark": {"type": "bar", "color": BLUE, "height": {"band": 0.7}}, "encoding": {"x": amount, "tooltip": tip}},
-            {"mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 9, "color": INK},
+            {"mark": {"type": "text", "align": "left", "dx": 4, "color": INK},
              "encoding": {"x": amount, "text": {"field": "text"}}},
             # Nothing to see: keeps room at the right for the figures beside the bars.
             {"mark": {"type": "point", "opacity": 0}, "encoding": {"x": {"field": "room", "type": "quantitative"}}},
@@ -160,7 +163,7 @@ def _matrix(panel: Panel, lang: Lang) -> dict[str, Any]:
             {"mark": {"type": "rect", "stroke": "white"},
              "encoding": {"color": {"field": "value", "type": "quantitative", "legend": None,
                                     "scale": {"scheme": "blues", "domainMin": 0}}}},
-            {"mark": {"type": "text", "fontSize": 8},
+            {"mark": {"type": "text"},
              "encoding": {"text": {"field": "text"},
                           "color": {"condition": {"test": "datum.value > 0.6 * datum.most", "value": "white"}, "value": INK}}},
         ],

@@ -12,6 +12,7 @@ from itertools import groupby
 import vl_convert
 from pypdf import PdfReader, PdfWriter
 
+from mercato.dashboards import letters
 from mercato.dashboards.charts import FONT, INK, PALE, is_chart, svg
 from mercato.dashboards.panel import Dashboard, Words
 from mercato.dashboards.picture import Picture
@@ -19,10 +20,9 @@ from mercato.dashboards.wording import Lang, say
 
 WIDTH, HEIGHT, MARGIN = 842, 595, 34
 TOP, BOTTOM = 78, 30  # of head and foot
-GAP, ROW = 10, 22  # points between panels, and of one row of the grid
-LINE = 13.5  # of a table
+GAP, ROW = 9, 21  # points between panels, and of one row of the grid
+LINE = 13.0  # of a table
 COLOURS = {"ok": "#3f8f5f", "warn": "#c77d1b", "bad": "#b83232", "": INK}
-_NARROW_LETTERS, _WIDE_LETTERS = set("iljtfrI.,:;'|!()[] \u202f"), set("mwMW%@—…")
 _MORE = Words("and {} more", "et {} de plus")
 
 
@@ -101,9 +101,15 @@ def _wide(picture: Picture) -> float:
 
 
 def _height(picture: Picture, lang: Lang, currency: str) -> float:
-    head = 32 + 9.5 * len(_wrap(say(picture.panel.description, lang, currency), 7.5, _wide(picture) - 18))
+    head = 32 + 9.5 * len(
+        letters.wrap(say(picture.panel.description, lang, currency), 7.5, _wide(picture) - 18)
+    )
     if not picture.rows:
-        return head + 18 + 11 * len(_wrap(say(picture.panel.empty, lang, currency), 9, _wide(picture) - 18))
+        return (
+            head
+            + 18
+            + 11 * len(letters.wrap(say(picture.panel.empty, lang, currency), 9, _wide(picture) - 18))
+        )
     if picture.panel.kind == "stat":
         return head + (38 if len(picture.headings) == 1 else 52)
     if picture.panel.kind == "table":  # as high as its rows, within the page
@@ -134,23 +140,23 @@ def _document(width: float, height: float, inner: str) -> str:
 
 def _panel(one: Picture, lang: Lang, currency: str, x: float, y: float, width: float, height: float) -> str:
     title, inner = say(one.panel.title, lang, currency), width - 18
-    size = max(7.5, min(10.5, 10.5 * inner / _width(title, 10.5, bold=True)))
+    size = max(7.5, min(10.5, 10.5 * inner / letters.width(title, 10.5, bold=True)))
     parts = [
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4" fill="none" stroke="#dde2e8"/>',
-        _text(x + 9, y + 17, _fit(title, size, inner, bold=True), size, weight="bold"),
+        _text(x + 9, y + 17, letters.fit(title, size, inner, bold=True), size, weight="bold"),
     ]
-    lines = _wrap(say(one.panel.description, lang, currency), 7.5, inner)
+    lines = letters.wrap(say(one.panel.description, lang, currency), 7.5, inner)
     parts += [_text(x + 9, y + 29 + 9.5 * number, line, 7.5, PALE) for number, line in enumerate(lines)]
     top = y + 30 + 9.5 * len(lines)
     if not one.rows:
-        words = _wrap(say(one.panel.empty, lang, currency), 9, inner)
+        words = letters.wrap(say(one.panel.empty, lang, currency), 9, inner)
         parts += [_text(x + 9, top + 12 + 11 * number, line, 9, PALE) for number, line in enumerate(words)]
     elif is_chart(one.panel):
         chart = svg(one, lang, width - 12, y + height - top - 4)
         parts.append(chart.replace("<svg ", f'<svg x="{x + 6:.1f}" y="{top:.1f}" ', 1))
     elif one.panel.kind == "stat":
-        lower = top + (28 if len(one.headings) == 1 else 42)
-        parts.append(_stat(one, x + 9, max(lower, min(y + height - 13, lower + 20)), inner))
+        # At the foot, beside others of its kind; near the head, beside a high panel.
+        parts.append(_stat(one, x + 9, y + height - 13 if height < 120 else top + 42, inner))
     else:
         parts.append(_table(one, lang, x + 9, top + 4, inner, y + height - 8))
     return "".join(parts)
@@ -161,11 +167,11 @@ def _stat(one: Picture, x: float, y: float, width: float) -> str:
     share = width / len(cells)
     parts = []
     for number, cell in enumerate(cells):
-        size = min(22.0, 22 * share / max(1.0, _width(cell, 22)))
+        size = min(22.0, 22 * share / max(1.0, letters.width(cell, 22)))
         at = x + share * number
         parts.append(_text(at, y, cell, size, COLOURS[one.colours[0]], weight="bold"))
         if len(cells) > 1:
-            parts.append(_text(at, y - size - 3, _fit(one.headings[number], 8, share - 6), 8, PALE))
+            parts.append(_text(at, y - size - 3, letters.fit(one.headings[number], 8, share - 6), 8, PALE))
     return "".join(parts)
 
 
@@ -175,7 +181,8 @@ def _table(one: Picture, lang: Lang, x: float, y: float, width: float, bottom: f
     rows = [row["cells"] for row in one.rows]
     shown = rows if len(rows) <= fits else rows[: fits - 1]
     wants = [
-        max(_width(text, 8.5) for text in column) + 10 for column in zip(one.headings, *shown, strict=True)
+        max(letters.width(text, 8.5) for text in column) + 10
+        for column in zip(one.headings, *shown, strict=True)
     ]
     cap = _cap(wants, width)
     spare = width - sum(min(want, cap) for want in wants)
@@ -184,10 +191,10 @@ def _table(one: Picture, lang: Lang, x: float, y: float, width: float, bottom: f
         room = min(want, cap) + (0 if number else spare)
         figures = number >= names
         at, anchor = (left + room - 4, "end") if figures else (left, "start")
-        parts.append(_text(at, y + 9, _fit(one.headings[number], 8, room - 4), 8, PALE, anchor=anchor))
+        parts.append(_text(at, y + 9, letters.fit(one.headings[number], 8, room - 4), 8, PALE, anchor=anchor))
         for line, cells in enumerate(shown, 1):
             parts.append(
-                _text(at, y + 9 + LINE * line, _fit(cells[number], 8.5, room - 6), 8.5, anchor=anchor)
+                _text(at, y + 9 + LINE * line, letters.fit(cells[number], 8.5, room - 6), 8.5, anchor=anchor)
             )
         left += room
     if len(shown) < len(rows):
@@ -221,37 +228,3 @@ def _text(
         f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{colour}" text-anchor="{anchor}" '
         f'font-weight="{weight}">{escape(text)}</text>'
     )
-
-
-def _width(text: str, size: float, *, bold: bool = False) -> float:
-    """About as wide as the font sets it; rather too wide."""
-    ems = sum(
-        0.31
-        if letter in _NARROW_LETTERS
-        else 0.92
-        if letter in _WIDE_LETTERS
-        else 0.72
-        if letter.isupper()
-        else 0.56
-        for letter in text
-    )
-    return ems * size * (1.08 if bold else 1.0)
-
-
-def _fit(text: str, size: float, width: float, *, bold: bool = False) -> str:
-    if _width(text, size, bold=bold) <= width:
-        return text
-    while text and _width(text + "…", size, bold=bold) > width:
-        text = text[:-1]
-    return text.rstrip() + "…"
-
-
-def _wrap(text: str, size: float, width: float) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if _width(longer, size) <= width or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
