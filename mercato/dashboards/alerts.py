@@ -1,7 +1,8 @@
 """Alert rules as code: what is asked, and from which figure on somebody is told.
 
 Guarantee: each rule's statement gives texts and exactly one number, no time, which is the shape that Grafana takes
-for many alerts of one rule, one a row. Rules look at ops and reports as the reader sees them.
+for many alerts of one rule, one a row. The texts of a row name what it is about and don't change with the figure, so that
+an alert stays the same one until it ends. Rules look at ops and reports as the reader sees them.
 """
 
 from dataclasses import dataclass
@@ -33,12 +34,12 @@ class Rule:
 
 RULES = (
     Rule("mercato-pipeline-failed", "Pipeline failed",
-         "select distinct on (dag) dag, run, failed::double precision as value from ops.runs order by dag, started_at desc",
+         "select distinct on (dag) dag, failed::double precision as value from ops.runs order by dag, started_at desc",
          0, "The last run of {{ $labels.dag }} has {{ $values.A.Value }} red models or tests.",
          "Open the run in Airflow; its task names the model, the test and the failing rows.",
          "mercato-pipeline", "red", "page"),
-    Rule("mercato-freshness", "Data is old", "select layer, fresh_at, value from ops.alert_freshness(now())", 1,
-         "{{ $labels.layer }} is as of {{ $labels.fresh_at }} UTC.",
+    Rule("mercato-freshness", "Data is old", "select layer, value from ops.alert_freshness(now())", 1,
+         "{{ $labels.layer }} is {{ $values.A.Value }} times as old as it may be.",
          "`mercato status`: do the consumer and Airflow run?", "mercato-pipeline", "fresh", "page", lasting="5m"),
     Rule("mercato-residual", "The ledger doesn't balance",
          "select source, sum(abs(residual))::double precision as value from ops.balance group by source",
@@ -72,13 +73,13 @@ RULES = (
          "{{ $labels.share }} is {{ $values.A.Value }} below the usual (1 is all of it).",
          "Does the checkout open? Do shipping prices or a coupon scare people away?", "mercato-funnel", "abandonment-by-day"),
     Rule("mercato-payments", "Payments fail", "select payments, value from ops.alert_payments(now())", 0.25,
-         "{{ $values.A.Value }} {{ $labels.payments }} payments (1 is all).", "Ask the payment provider.",
+         "{{ $values.A.Value }} of the {{ $labels.payments }} failed (1 is all).", "Ask the payment provider.",
          "mercato-live", "failed", "page"),
     Rule("mercato-stock-out", "A best seller is out of stock",
-         "select product, sold::double precision as value from ("
-         "select coalesce(product_name, product_id) as product, sold, on_hand from reports.rpt_sell_through"
-         " where sold > 0 order by sold desc, product_id limit 20) as best where on_hand = 0",
-         0, "{{ $labels.product }} is out of stock; {{ $values.A.Value }} were sold so far.", "Restock it, or take it out of campaigns.",
+         "select product_id, coalesce(product_name, '') as product, coalesce(on_hand = 0, false)::integer::double precision"
+         " as value from (select * from reports.rpt_sell_through where sold > 0 order by sold desc, product_id limit 20)"
+         " as best",
+         0, "{{ $labels.product }} ({{ $labels.product_id }}), one of the twenty best sellers, is out of stock.", "Restock it, or take it out of campaigns.",
          "mercato-products", "cover"),
     Rule("mercato-lag", "The consumer lags",
          "select source, sum(waiting)::double precision as value from ops.balance group by source", 100_000,

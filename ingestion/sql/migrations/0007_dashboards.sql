@@ -212,10 +212,9 @@ $$;
 -- have made the difference: an alert that a small shop gets every night is one that nobody reads.
 
 -- How many times the age that is allowed: 15 minutes for raw, 2 hours for the models.
-create function ops.alert_freshness(at timestamptz) returns table (layer text, fresh_at text, value double precision)
+create function ops.alert_freshness(at timestamptz) returns table (layer text, value double precision)
 language sql stable as $$
-    select l.layer, to_char(l.fresh_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
-        (extract(epoch from at - l.fresh_at) / case l.layer when 'raw' then 900 else 7200 end)::double precision
+    select l.layer, (extract(epoch from at - l.fresh_at) / case l.layer when 'raw' then 900 else 7200 end)::double precision
     from ops.layer_freshness as l
 $$;
 
@@ -290,7 +289,7 @@ $$;
 -- Share of the payments of this hour and the last that failed; of five failures at least.
 create function ops.alert_payments(at timestamptz) returns table (payments text, value double precision)
 language sql stable as $$
-    select 'failed of ' || coalesce(sum(h.events), 0), case
+    select 'payments of this hour and the last', case
         when coalesce(sum(h.events) filter (where h.event = 'Payment Failed'), 0) < 5 then 0
         else sum(h.events) filter (where h.event = 'Payment Failed') / sum(h.events) end::double precision
     from ops.event_hours as h
