@@ -43,7 +43,8 @@ def spec(panel: Panel, lang: Lang, width: float | str, height: float) -> dict[st
         "data": {"name": "rows"},
         "config": {
             "font": FONT, "text": {"fontSize": size}, "view": {"stroke": None}, "range": {"category": PALETTE},
-            "axis": {"labelColor": PALE, "titleColor": PALE, "labelFontSize": size, "gridColor": "#e4e7eb", "domain": False,
+            "axis": {"labelColor": PALE, "titleColor": PALE, "labelFontSize": size, "gridColor": "#e4e7eb",
+                     "domain": False,
                      "tickColor": "#e4e7eb"},
             "legend": {"labelFontSize": size, "labelColor": INK, "title": None, "orient": "bottom", "symbolSize": 50,
                        "columns": 8, "labelLimit": 120, "columnPadding": 12},
@@ -132,7 +133,8 @@ def _ranking(panel: Panel, lang: Lang) -> dict[str, Any]:
                       {"calculate": "1.3 * datum.most", "as": "room"}],
         "encoding": {"y": name},
         "layer": [
-            {"mark": {"type": "bar", "color": BLUE, "height": {"band": 0.7}}, "encoding": {"x": amount, "tooltip": tip}},
+            {"mark": {"type": "bar", "color": BLUE, "height": {"band": 0.7}},
+             "encoding": {"x": amount, "tooltip": tip}},
             {"mark": {"type": "text", "align": "left", "dx": 4, "color": INK},
              "encoding": {"x": amount, "text": {"field": "text"}}},
             # Nothing to see: keeps room at the right for the figures beside the bars.
@@ -155,8 +157,8 @@ def _matrix(panel: Panel, lang: Lang) -> dict[str, Any]:
     y: dict[str, Any] = {"field": "row", "type": "nominal", "sort": "ascending", "title": None, "axis": axis}
     tip = [{"field": "row", "title": say(panel.query.by[0].words, lang)}, {"field": "column", "title": " "},
            {"field": "text", "title": say(_HOW_MUCH, lang)}]  # fmt: skip
+    dark = "datum.value > 0.6 * datum.most"
     return {
-        # The middle colour of each cell decides whether black or white is read on it.
         "transform": [{"joinaggregate": [{"op": "max", "field": "value", "as": "most"}]}],
         "encoding": {"x": x, "y": y, "tooltip": tip},
         "layer": [
@@ -165,7 +167,7 @@ def _matrix(panel: Panel, lang: Lang) -> dict[str, Any]:
                                     "scale": {"scheme": "blues", "domainMin": 0}}}},
             {"mark": {"type": "text"},
              "encoding": {"text": {"field": "text"},
-                          "color": {"condition": {"test": "datum.value > 0.6 * datum.most", "value": "white"}, "value": INK}}},
+                          "color": {"value": INK, "condition": {"test": dark, "value": "white"}}}},
         ],
     }  # fmt: skip
 

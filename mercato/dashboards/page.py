@@ -81,7 +81,8 @@ def _card(one: Picture, lang: Lang, number: int) -> str:
             f"<th{'' if place < names else ' class=n'}>{escape(text)}</th>"
             for place, text in enumerate(one.headings)
         )
-        body = f"<div class=scroll><table data-names={names}><thead><tr>{cells}</tr></thead><tbody></tbody></table></div>"
+        head = f"<thead><tr>{cells}</tr></thead>"
+        body = f"<div class=scroll><table data-names={names}>{head}<tbody></tbody></table></div>"
     elif panel.kind == "stat":
         labels = one.headings if len(one.headings) > 1 else ("",) * len(one.headings)
         body = "".join(f"<div class=stat><b></b><small>{escape(text)}</small></div>" for text in labels)

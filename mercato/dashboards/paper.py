@@ -142,7 +142,8 @@ def _panel(one: Picture, lang: Lang, currency: str, x: float, y: float, width: f
     title, inner = say(one.panel.title, lang, currency), width - 18
     size = max(7.5, min(10.5, 10.5 * inner / letters.width(title, 10.5, bold=True)))
     parts = [
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4" fill="none" stroke="#dde2e8"/>',
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4" fill="none" '
+        'stroke="#dde2e8"/>',
         _text(x + 9, y + 17, letters.fit(title, size, inner, bold=True), size, weight="bold"),
     ]
     lines = letters.wrap(say(one.panel.description, lang, currency), 7.5, inner)

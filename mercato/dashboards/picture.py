@@ -92,7 +92,8 @@ def _series(panel: Panel, row: Row, lang: Lang) -> list[Row]:
         text = figure(row[value.name], value.unit, lang, str(row.get("currency", "")))
         found.append(
             {
-                "filters": _filters(panel, row), "time": _moment(row["time"]), "series": series or say(value.words, lang),
+                "filters": _filters(panel, row), "time": _moment(row["time"]),
+                "series": series or say(value.words, lang),
                 "value": float(row[value.name]), "text": text,
             }
         )  # fmt: skip

@@ -22,9 +22,12 @@ LEDGER = (
 )
 
 
-def result(run: int, name: str, kind: str, status: str, ago: str = "1 minute", duration: str = "1") -> str:
+def result(run: int, name: str, kind: str, status: str, ago: str = "1 minute") -> str:
     at = f"now() - interval '{ago}'"
-    return f"{RESULT} ('{run}{name}', '{kind}.{name}', '{kind}', '{name}', '{status}', {duration}, {at}, {at}, 'build', 'transform', 'run {run}', {at})"
+    return (
+        f"{RESULT} ('{run}{name}', '{kind}.{name}', '{kind}', '{name}', '{status}', 1, {at}, {at}, 'build',"
+        f" 'transform', 'run {run}', {at})"
+    )
 
 
 def batch(
@@ -37,8 +40,8 @@ def batch(
 ) -> str:
     loaded = received - quarantined - duplicate
     return (
-        f"{LEDGER} ({number}, 'kafka:events', 'x', 0, {first}, {first + received - 1}, {received}, {loaded}, {duplicate},"
-        f" {quarantined}, 1, now() - interval '{ago}')"
+        f"{LEDGER} ({number}, 'kafka:events', 'x', 0, {first}, {first + received - 1}, {received}, {loaded},"
+        f" {duplicate}, {quarantined}, 1, now() - interval '{ago}')"
     )
 
 
@@ -93,7 +96,10 @@ FIXTURES: dict[str, tuple[list[str], list[str]]] = {
         [*VIEWS, hour("Product Viewed", 500)],
         [*VIEWS, hour("Product Viewed", 3_300), hour("Rare", 1, 1), hour("Rare", 9)],
     ),
-    "mercato-tests": ([result(1, "t", "test", "fail")], [result(1, "t", "test", "fail", "1 hour"), result(2, "t", "test", "pass")]),
+    "mercato-tests": (
+        [result(1, "t", "test", "fail")],
+        [result(1, "t", "test", "fail", "1 hour"), result(2, "t", "test", "pass")],
+    ),
     "mercato-quality": ([batch(1, 1_000, 60)], [batch(1, 1_000, 40, 30)]),
     "mercato-revenue": (
         [*ORDERS, hour("Order Completed", 30, 0, "EUR", 200_000)],
