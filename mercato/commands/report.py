@@ -26,6 +26,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.command(short_help="The dashboards as one HTML file and as a PDF.")
 @click.option("--html", "html_file", type=_FILE, help="Write a page that opens with the network off.")
 @click.option("--pdf", "pdf_file", type=_FILE, help="Write A4 pages.")
+@click.option(
+    "--svg",
+    "svg_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write a picture a dashboard.",
+)
 @click.option("--from", "first", type=_DATE, help=f"First day, UTC.  [default: {DAYS} days before the last]")
 @click.option("--to", "last", type=_DATE, help="Last day, UTC, in whole.  [default: today]")
 @click.option("--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True)
@@ -34,6 +40,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def report(
     html_file: Path | None,
     pdf_file: Path | None,
+    svg_folder: Path | None,
     first: datetime | None,
     last: datetime | None,
     lang: Lang,
@@ -47,13 +54,13 @@ def report(
       mercato report --html report.html --pdf report.pdf
       mercato report --pdf week.pdf --from 2026-11-09 --to 2026-11-15 --lang fr --currency EUR
     """
-    if html_file is None and pdf_file is None:
+    if html_file is None and pdf_file is None and svg_folder is None:
         raise WrongUse(
-            "neither --html nor --pdf is given", "`mercato report --html report.html --pdf report.pdf`"
+            "none of --html, --pdf and --svg is given", "`mercato report --html report.html --pdf report.pdf`"
         )
     start, end = period(first, last)
     began = time.monotonic()
-    made = write(config.load(), start, end, lang, currency, html_file, pdf_file)
+    made = write(config.load(), start, end, lang, currency, html_file, pdf_file, svg_folder)
     if as_json:
         click.echo(json.dumps({**made, "seconds": round(time.monotonic() - began, 2)}))
     else:
@@ -82,6 +89,7 @@ def write(
     currency: str | None,
     html_file: Path | None,
     pdf_file: Path | None,
+    svg_folder: Path | None = None,
 ) -> dict[str, object]:
     """Read every panel's rows and write the files asked for; what was drawn comes back.
 
@@ -104,6 +112,11 @@ def write(
         html_file.write_text(page.html(pictures, lang, shown, currencies, days), "utf-8")
     if pdf_file:
         pdf_file.write_bytes(paper.pdf(pictures, lang, shown, days))
+    if svg_folder:
+        svg_folder.mkdir(parents=True, exist_ok=True)
+        for dashboard, ones in pictures:
+            drawing = paper.poster(dashboard, ones, lang, shown)
+            (svg_folder / f"{dashboard.uid}.svg").write_text(drawing, "utf-8")
     drawn = [one.chosen(shown) for _, ones in pictures for one in ones]
     return {
         "period": [f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"],

@@ -64,13 +64,7 @@ def pdf(dashboards: list[tuple[Dashboard, list[Picture]]], lang: Lang, currency:
     return out.getvalue()
 
 
-def panel_svg(picture: Picture, lang: Lang, currency: str, width: float, height: float) -> str:
-    """One panel as an SVG of its own."""
-    inner = _panel(picture.chosen(currency), lang, currency, 0, 0, width, height)
-    return _document(width, height, inner)
-
-
-def page_svg(dashboard: Dashboard, pictures: list[Picture], lang: Lang, currency: str) -> str:
+def poster(dashboard: Dashboard, pictures: list[Picture], lang: Lang, currency: str) -> str:
     """The dashboard's panels as one SVG, as high as it needs."""
     page = _Page(dashboard, y=0)
     for row in _rows([one.chosen(currency) for one in pictures]):
