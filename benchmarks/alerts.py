@@ -128,11 +128,12 @@ def _alarms(connection: Connection, name: str) -> list[int]:
 
 
 def _judge(trouble: tuple[Window, ...], alarms: dict[str, list[int]]) -> dict[str, Any]:
-    # Payments are looked at over this hour and the last, so a window may ring an hour longer.
+    # All rules but the volume's look at two hours, so a window may ring an hour longer.
     def overlap(one: Window, hour: int, name: str) -> bool:
-        return one.start < hour + HOUR and one.end + (HOUR if name == "payments" else 0) > hour
+        return one.start < hour + HOUR and one.end + (HOUR if name != "volume" else 0) > hour
 
     rules: dict[str, dict[str, int]] = {}
+    wrong: list[str] = []
     for name, hours in alarms.items():
         right = [
             hour
@@ -143,6 +144,10 @@ def _judge(trouble: tuple[Window, ...], alarms: dict[str, list[int]]) -> dict[st
             )
         ]
         rules[name] = {"alarms": len(hours), "right": len(right)}
+        wrong += [
+            f"{name} {datetime.fromtimestamp(hour / 1000, UTC):%a %d %b %H:%M}"
+            for hour in set(hours) - set(right)
+        ]
     kinds: dict[str, dict[str, int]] = defaultdict(lambda: {"windows": 0, "found": 0})
     for one in trouble:
         own = KINDS[one.kind][1]
@@ -153,6 +158,7 @@ def _judge(trouble: tuple[Window, ...], alarms: dict[str, list[int]]) -> dict[st
     return {
         "rules": rules,
         "kinds": dict(kinds),
+        "wrong": sorted(wrong),
         "ratios": {"precision": round(true / max(rung, 1), 3), "recall": round(found / len(trouble), 3)},
     }
 
@@ -168,6 +174,7 @@ def _print(found: dict[str, Any]) -> None:
     print(f"\n{'trouble':<18}{'windows':>8}{'found':>8}{'recall':>12}")
     for name, kind in sorted(found["kinds"].items()):
         print(f"{name:<18}{kind['windows']:>8}{kind['found']:>8}{kind['found'] / kind['windows']:>12.0%}")
+    print(f"\nwrong: {', '.join(found['wrong']) or 'none'}")
     print("\nprecision {precision:.0%}, recall {recall:.0%}".format(**found["ratios"]))
 
 

@@ -71,7 +71,7 @@ RULES = (
          "Look at Data for when it began.",
          "mercato-data", "quality", below=True, lasting="5m"),
     Rule("mercato-revenue", "Revenue dropped", "select currency, value from ops.alert_revenue(now())", 0.5,
-         "The last hour's revenue in {{ $labels.currency }} is {{ $values.A.Value }} below the "
+         "The last two hours' revenue in {{ $labels.currency }} is {{ $values.A.Value }} below the "
          "usual (1 is all of it).",
          "Do payments go through, do visitors come, do events come? See Live.", "mercato-sales", "net-by-day",
          "page"),

@@ -208,7 +208,7 @@ language sql stable set timezone = 'UTC' as $$
 $$;
 
 -- What alert rules ask (grafana/provisioning/alerting): each a few rows of texts and one number, as of `at`. Those that
--- compare look at the last whole hour beside the same hour of the four weeks before, and say 0 where chance alone could
+-- compare look at the last whole hours beside the same hours of the four weeks before, and say 0 where chance alone could
 -- have made the difference: an alert that a small shop gets every night is one that nobody reads.
 
 -- How many times the age that is allowed: 15 minutes for raw, 2 hours for the models.
@@ -236,29 +236,34 @@ language sql stable as $$
     where b.expected is not null
 $$;
 
--- The last whole hour, and the mean of the same hour of those of the four weeks before that are known.
+-- The last two whole hours, and the mean of the same hours of those of the four weeks before that are known. Two, as one
+-- of a shop of three thousand visits a day has a dozen checkouts: too few to tell trouble from chance.
 create function ops.same_hours(at timestamptz) returns table (
     event text, currency text, events numeric, amount numeric, usual_events numeric, usual_amount numeric
 )
 language sql stable as $$
-    with known as (
-        select greatest(0, least(4, floor(extract(epoch from date_trunc('hour', at) - interval '1 hour' - min(h.hour)) / 604800))) as weeks
-        from ops.event_hours as h
+    with ending as (
+        select date_trunc('hour', at) as moment
+    ), known as (
+        select greatest(0, least(4, floor(extract(epoch from max(e.moment) - interval '2 hours' - min(h.hour)) / 604800))) as weeks
+        from ops.event_hours as h, ending as e
     )
     select
         h.event, h.currency,
-        coalesce(sum(h.events) filter (where h.hour = date_trunc('hour', at) - interval '1 hour'), 0),
-        coalesce(sum(h.amount_minor) filter (where h.hour = date_trunc('hour', at) - interval '1 hour'), 0),
-        coalesce(sum(h.events) filter (where h.hour < date_trunc('hour', at) - interval '1 hour'), 0) / max(k.weeks),
-        coalesce(sum(h.amount_minor) filter (where h.hour < date_trunc('hour', at) - interval '1 hour'), 0) / max(k.weeks)
-    from known as k
+        coalesce(sum(h.events) filter (where h.hour >= e.moment - interval '2 hours'), 0),
+        coalesce(sum(h.amount_minor) filter (where h.hour >= e.moment - interval '2 hours'), 0),
+        coalesce(sum(h.events) filter (where h.hour < e.moment - interval '2 hours'), 0) / max(k.weeks),
+        coalesce(sum(h.amount_minor) filter (where h.hour < e.moment - interval '2 hours'), 0) / max(k.weeks)
+    from ending as e
+    cross join known as k
     inner join ops.event_hours as h on h.hour in (
-        select date_trunc('hour', at) - interval '1 hour' - back * interval '7 days' from generate_series(0, 4) as back)
+        select e.moment - hours * interval '1 hour' - back * interval '7 days'
+        from generate_series(1, 2) as hours, generate_series(0, 4) as back)
     where k.weeks >= 2
     group by h.event, h.currency
 $$;
 
--- By how much of the usual the hour's revenue fell. Three deviations of a sum of as many orders, each of which varies
+-- By how much of the usual the two hours' revenue fell. Three deviations of a sum of as many orders, each of which varies
 -- as much as it is worth.
 create function ops.alert_revenue(at timestamptz) returns table (currency text, value double precision)
 language sql stable as $$
@@ -282,18 +287,27 @@ language sql stable as $$
         select coalesce(came, 0) as came, seen * usual_came / nullif(usual_seen, 0) as usual from sums
     )
     select step || ' of ' || before, case
-        when usual > 0 and usual - came > 3.5 * sqrt(usual) then 1 - came / usual else 0 end::double precision
+        when usual > 0 and usual - came > 3 * sqrt(usual) then 1 - came / usual else 0 end::double precision
     from expected
 $$;
 
--- Share of the payments of this hour and the last that failed; of five failures at least.
+-- Share of the payments of this hour and the last that failed; of five failures at least, and of more than chance makes
+-- of the share of the seven days before.
 create function ops.alert_payments(at timestamptz) returns table (payments text, value double precision)
 language sql stable as $$
+    with sums as (
+        select
+            coalesce(sum(h.events) filter (where h.event = 'Payment Failed' and h.hour > at - interval '2 hours'), 0) as failed,
+            coalesce(sum(h.events) filter (where h.hour > at - interval '2 hours'), 0) as all_of_them,
+            coalesce(sum(h.events) filter (where h.event = 'Payment Failed' and h.hour <= at - interval '2 hours'), 0)
+                / greatest(coalesce(sum(h.events) filter (where h.hour <= at - interval '2 hours'), 0), 1) as usual_share
+        from ops.event_hours as h
+        where h.hour > at - interval '7 days' and h.hour <= at and h.event in ('Payment Failed', 'Order Completed')
+    )
     select 'payments of this hour and the last', case
-        when coalesce(sum(h.events) filter (where h.event = 'Payment Failed'), 0) < 5 then 0
-        else sum(h.events) filter (where h.event = 'Payment Failed') / sum(h.events) end::double precision
-    from ops.event_hours as h
-    where h.hour > at - interval '2 hours' and h.hour <= at and h.event in ('Payment Failed', 'Order Completed')
+        when failed >= 5 and failed > all_of_them * usual_share + 3 * sqrt(all_of_them * usual_share) then failed / all_of_them
+        else 0 end::double precision
+    from sums
 $$;
 
 -- What mercato_reader may do: read ops and reports, for a minute at most, never write. Roles belong to the server:
