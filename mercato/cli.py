@@ -29,6 +29,7 @@ COMMANDS = {
     "verify": "verify",
     "export": "export",
     "runs": "runs",
+    "report": "report",
     "maintain": "maintain",
     "chaos": "chaos",
 }

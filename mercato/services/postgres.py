@@ -23,6 +23,14 @@ from mercato.settings import Settings
 SUPERUSER = "postgres"
 #: Roles without a database of their own; what they may do is granted by the warehouse's migrations.
 LOADER = "mercato_loader"
+READER = "mercato_reader"
+#: What dashboards ask must never hold up the warehouse: a minute a query, never a write.
+READER_LIMITS = (
+    "statement_timeout = '60s'",
+    "default_transaction_read_only = on",
+    "idle_in_transaction_session_timeout = '60s'",
+)
+READER_CONNECTIONS = 20
 CONF = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -137,7 +145,12 @@ def _answers(settings: Settings) -> bool:
 def _create_roles_and_databases(settings: Settings) -> None:
     superuser = endpoint(settings, database="postgres", user=SUPERUSER)
     with postgres.connect(superuser, autocommit=True) as connection:
-        for role, database in (("mercato", "warehouse"), ("airflow", "airflow"), (LOADER, None)):
+        for role, database in (
+            ("mercato", "warehouse"),
+            ("airflow", "airflow"),
+            (LOADER, None),
+            (READER, None),
+        ):
             name = postgres.sql.Identifier(role)
             password = postgres.sql.Literal(secret(settings.home, f"postgres-{role}"))
             if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
@@ -152,6 +165,13 @@ def _create_roles_and_databases(settings: Settings) -> None:
                         postgres.sql.Identifier(database), name
                     )
                 )
+        reader = postgres.sql.Identifier(READER)
+        limit = postgres.sql.SQL("alter role {} connection limit {}")
+        connection.execute(limit.format(reader, postgres.sql.Literal(READER_CONNECTIONS)))
+        for setting in READER_LIMITS:
+            connection.execute(
+                postgres.sql.SQL("alter role {} set {}").format(reader, postgres.sql.SQL(setting))
+            )
 
 
 def _server_user() -> dict[str, Any]:
