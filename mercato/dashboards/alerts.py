@@ -99,7 +99,7 @@ RULES = (
          "Restock it, or take it out of campaigns.",
          "mercato-products", "cover"),
     Rule("mercato-lag", "The consumer lags",
-         "select source, sum(waiting)::double precision as value from ops.balance group by source", 100_000,
+         "select source, sum(waiting)::double precision as value from ops.lag group by source", 100_000,
          "{{ $values.A.Value }} records of {{ $labels.source }} wait.",
          "Start another `mercato consume`: workers share the partitions.", "mercato-pipeline", "waiting",
          lasting="5m"),

@@ -14,7 +14,7 @@ from mercato.dashboards.panel import Panel, Words
 from mercato.dashboards.picture import Picture
 from mercato.dashboards.wording import Lang, say
 
-FONT = "Liberation Sans"
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 INK, PALE, BLUE = "#1f2933", "#7b8794", "#2f6f9f"
 PALETTE = ["#2f6f9f", "#e0893b", "#4f9d69", "#b24a5c", "#7d6bb0", "#8c6d52", "#d0799f", "#6f7d8c", "#b5a642", "#3fa7b5",
            "#a05195", "#f2b84b"]  # fmt: skip

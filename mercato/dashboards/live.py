@@ -6,7 +6,7 @@ the same at 10 events a second as at 2,000.
 """
 
 from mercato.dashboards.panel import Dashboard, Dim, Panel, Query, Value, Words
-from mercato.dashboards.vocabulary import CURRENCY_DIM, NONE_IS_OK
+from mercato.dashboards.vocabulary import CURRENCY_DIM
 
 _QUIET = Words("Nothing came in this period: is `mercato consume` running?",
                "Rien n'est arrivé sur cette période : `mercato consume` tourne-t-il ?")  # fmt: skip
@@ -41,7 +41,7 @@ LIVE = Dashboard(
         Panel("waiting", "stat", Words("Waiting in the stream", "En attente dans le flux"),
               Words("Records behind the consumer, as of its last batch.",
                     "Enregistrements en retard, au dernier lot lu."),
-              Query("ops.balance", (Value("waiting", "sum(waiting)::bigint", Words("Waiting",
+              Query("ops.lag", (Value("waiting", "sum(waiting)::bigint", Words("Waiting",
                   "En attente")),)), _QUIET, 6, 4),
         Panel("by-event", "bars", Words("Events every ten seconds", "Événements toutes les dix secondes"),
               Words("By when they were loaded, each event a colour.",
@@ -69,11 +69,5 @@ LIVE = Dashboard(
                      Value("p95", "max(p95_ms)", Words("95 of 100", "95 sur 100"), "milliseconds")),
                     time="minute", grain="minute", where="stage = 'produced'"),
               _QUIET, 8, 9),
-        Panel("residual", "stat", Words("Residual", "Écart"),
-              Words("Records taken from the source and not booked; 0 or something is lost.",
-                    "Enregistrements pris à la source et non comptés ; 0, sinon il y a perte."),
-              Query("ops.balance", (Value("residual", "sum(abs(residual))::bigint", Words("Residual",
-                  "Écart")),)), _QUIET, 24, 3,
-              steps=NONE_IS_OK),
     ),
 )  # fmt: skip

@@ -62,7 +62,7 @@ PIPELINE = Dashboard(
         Panel("waiting", "stat", Words("Lag", "Retard"),
               Words("Records in the stream that the consumer hadn't read by its last batch.",
                     "Enregistrements du flux que le consommateur n'avait pas lus à son dernier lot."),
-              Query("ops.balance", (_booked("waiting", Words("Waiting", "En attente")),)), NOTHING_LOADED, 6,
+              Query("ops.lag", (_booked("waiting", Words("Waiting", "En attente")),)), NOTHING_LOADED, 6,
               4,
               steps=(Step("ok"), Step("warn", 10_000), Step("bad", 100_000))),
         Panel("disk", "stat", Words("Disk free", "Disque libre"),

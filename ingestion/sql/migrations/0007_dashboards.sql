@@ -105,6 +105,12 @@ left join (
     group by source, source_uid, partition
 ) as l using (source, source_uid, partition);
 
+-- One row a source and partition: records that the consumer hadn't read by its last batch. Reads no ledger, so Live may
+-- ask it every five seconds.
+create view ops.lag as
+select source, partition, greatest(0, coalesce(end_position, next_position) - next_position) as waiting, updated_at
+from ops.positions;
+
 -- One row an hour of loading and source.
 create view ops.hourly_ledger as
 select
@@ -139,9 +145,8 @@ order by unique_id, recorded_at desc;
 
 -- One row a layer: when data last came (raw), or a model last took it in.
 create view ops.layer_freshness as
-select 'raw' as layer, 0 as place, max(loaded_at) as fresh_at, extract(epoch from now() - max(loaded_at))::bigint as age_seconds
-from ops.ledger
-having count(*) > 0
+select 'raw' as layer, 0 as place, loaded_at as fresh_at, extract(epoch from now() - loaded_at)::bigint as age_seconds
+from (select loaded_at from ops.ledger order by batch_id desc limit 1) as last
 union all
 select
     split_part(m.model, '.', 1),
@@ -157,7 +162,8 @@ with day as (
     select
         sum(received) as received, sum(quarantined) as quarantined, sum(duplicate) as duplicate
     from ops.ledger
-    where loaded_at > (select max(loaded_at) from ops.ledger) - interval '1 day' and source <> 'quarantine'
+    where loaded_at > (select loaded_at from ops.ledger order by batch_id desc limit 1) - interval '1 day'
+        and source <> 'quarantine'
 ), occurred as (
     select sum(events) as events, sum(late) as late
     from ops.event_hours
