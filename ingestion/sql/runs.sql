@@ -147,4 +147,4 @@ where relkind = 'r' and relnamespace = to_regnamespace(%(schema)s)
 order by relname;
 
 -- name: copy_table
-copy (select * from {table} order by 1, 2) to stdout with (format csv, header);
+copy (select * from {table} as t order by t) to stdout with (format csv, header);
