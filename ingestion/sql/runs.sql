@@ -143,7 +143,7 @@ delete from ops.delays where minute < now() - make_interval(days => %(days)s);
 
 -- name: report_tables
 select relname from pg_class
-where relkind = 'r' and relnamespace = to_regnamespace(%(schema)s)
+where relkind in ('r', 'v', 'm') and relnamespace = to_regnamespace(%(schema)s)
 order by relname;
 
 -- name: copy_table
