@@ -1,13 +1,17 @@
-"""How long from an event's produce call until a reader of the warehouse sees it, at a steady rate?
+"""How long from an event's produce call until a reader sees it, at a steady rate: in raw, or in the marts?
 
 Events of about 500 bytes go to the local broker at --rate; `mercato consume` loads them in a process of its own,
 a member of the group; a reader asks raw.events for new rows all the time. The delay of an event is the reader's
 first sight of it less the moment of its produce call, on this machine's one clock. Goal: p95 under one second.
 
+With `--to marts` Airflow runs too: its DAG `transform` follows raw by itself, and an event is seen when a run that took
+it in has ended green, all its reports and tests included. Goal: p95 under 60 seconds, and no run red.
+
 A second reader asks the Live dashboard's widest panel, as Grafana's role, every 5 seconds: how long each answer takes,
 and how old the newest of the events that it counts was when it came. Goal: p95 of what a looker sees under 10 seconds.
 
     .venv/bin/python benchmarks/freshness.py --rate 2000 --seconds 60
+    .venv/bin/python benchmarks/freshness.py --to marts --rate 500 --seconds 600
 """
 
 import argparse
@@ -31,8 +35,8 @@ from mercato.dashboards.live import LIVE
 from mercato.dashboards.sql import Chosen, expand, grafana_sql
 from mercato.kafka_admin import Admin
 from mercato.postgres import Endpoint
-from mercato.services import broker, endpoints, postgres, process
-from mercato.settings import ROOT, Settings
+from mercato.services import airflow, airflow_api, broker, endpoints, postgres, process
+from mercato.settings import ROOT, Settings, Warehouse
 
 LEAD = 5.0  # seconds that joining the group may take, not measured
 
@@ -42,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--to", choices=["raw", "marts"], default="raw")
     parser.add_argument("--rate", type=int, default=2_000, help="events a second")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--json", action="store_true")
@@ -51,10 +56,19 @@ def main() -> None:
         postgres.start(settings)
         broker.start(settings)
     try:
-        found = measure(settings, options.rate, options.seconds)
+        if options.to == "marts":
+            found = measure_marts(settings, options.rate, options.seconds)
+        else:
+            found = measure(settings, options.rate, options.seconds)
     finally:
+        airflow.stop(settings)
         broker.stop(settings)
         postgres.stop(settings)
+    if options.to == "marts":
+        print_marts(found)
+        if options.json:
+            print(json.dumps({**found, "ratios": {"p95 / 60 seconds": found["p95_s"] / 60}}))
+        return
     print(
         f"{found['events']:,} events at {found['rate']:,.1f} a second, milliseconds from produced to visible in raw"
     )
@@ -117,6 +131,76 @@ def _measure(settings: Settings, rate: int, seconds: float, endpoint: Endpoint) 
         "live": _live(sorted(sent.values()), looks, began + LEAD),
         "ops": dict(zip(("p50_ms", "p95_ms", "p99_ms"), row or (0, 0, 0), strict=True)),
     }  # fmt: skip
+
+
+def measure_marts(settings: Settings, rate: int, seconds: float) -> dict[str, Any]:
+    """Send for `seconds` while Airflow follows; delays in seconds until the events are in green marts."""
+    with database(settings) as endpoint:
+        warehouse = Warehouse(
+            host=endpoint.host, port=endpoint.port, database=endpoint.database, password=endpoint.password,
+            sslmode="disable",
+        )  # fmt: skip
+        own = settings.model_copy(
+            update={
+                "warehouse": warehouse,
+                "kafka": settings.kafka.model_copy(update={"topic": endpoint.database}),
+            }
+        )
+        with Admin(endpoints.kafka(settings)) as admin:
+            admin.ensure_topic(endpoint.database, 3)
+        airflow.start(own)
+        airflow_api.run_dag(own, "transform")  # all tables are there
+        try:
+            return _follow(own, endpoint, rate, seconds)
+        finally:
+            airflow.stop(own)
+
+
+def _follow(settings: Settings, endpoint: Endpoint, rate: int, seconds: float) -> dict[str, Any]:
+    sent: dict[str, float] = {}
+    command = [str(Path(sys.executable).with_name("mercato")), "consume"]
+    env = environment(settings, endpoint, endpoint.database)
+    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as child:
+        began = send(endpoints.kafka(settings), endpoint.database, rate, seconds, sent)
+        with driver.connect(endpoint, autocommit=True) as connection:
+            deadline = time.time() + 600
+            # Not seen until a run that took the last of them in has ended.
+            while time.time() < deadline and not connection.execute(
+                "select 1 from ops.dag_runs where dag_id = 'transform' and state = 'success'"
+                " and started_at > (select max(loaded_at) from ops.ledger)"
+                " and (select sum(loaded) from ops.ledger) >= %s", [len(sent)],
+            ).fetchone():  # fmt: skip
+                time.sleep(0.5)
+            child.terminate()
+            # A batch is in the marts when the first green run that began after its commit has ended.
+            rows = connection.execute(
+                "select e.message_id, (select min(extract(epoch from r.ended_at)) from ops.dag_runs as r"
+                " where r.dag_id = 'transform' and r.state = 'success' and r.started_at > l.loaded_at)"
+                " from raw.events as e join"
+                " (select batch_id, max(loaded_at) as loaded_at from ops.ledger group by 1) as l using (batch_id)"
+            ).fetchall()
+            runs = connection.execute(
+                "select state, duration_s from ops.dag_runs where dag_id = 'transform' and ended_at > to_timestamp(%s)",
+                [began],
+            ).fetchall()
+    delays = [float(at) - sent[key] for key, at in rows if key in sent and at is not None]
+    cuts = statistics.quantiles(delays, n=100)
+    return {
+        "events": len(delays), "never_seen": len(sent) - len(delays), "p50_s": cuts[49], "p95_s": cuts[94],
+        "most_s": max(delays), "runs": len(runs), "red": sum(state != "success" for state, _ in runs),
+        "run_median_s": float(statistics.median(seconds for _, seconds in runs)),
+    }  # fmt: skip
+
+
+def print_marts(found: dict[str, Any]) -> None:
+    """The figures in words."""
+    print(
+        print(f"{found['events']:,} events, seconds from produced to green; {found['never_seen']} never seen")
+    )
+    print("  p50 {p50_s:.0f}   p95 {p95_s:.0f}   most {most_s:.0f}".format(**found))
+    print(
+        "  {runs} runs of transform, {red} red, half of them took up to {run_median_s:.0f} s".format(**found)
+    )
 
 
 def _live(sent: list[float], looks: list[tuple[float, int, float]], since: float) -> dict[str, float]:

@@ -25,7 +25,7 @@ from ingestion.migrations import migrate
 from ingestion.warehouse import write_batch
 from mercato import postgres as driver
 from mercato.postgres import Connection
-from mercato.services import dbt, endpoints, postgres, process
+from mercato.services import dbt, dbt_process, endpoints, postgres, process
 from mercato.settings import ROOT, Settings, Warehouse
 
 #: Events of an average session, so that a delta is about a day.
@@ -142,7 +142,10 @@ def load(connection: Connection, events: Iterator[bytes], at: int, count: int) -
 def run(settings: Settings) -> dict[str, float]:
     """Run all models, without tests; seconds of each as dbt measured them."""
     subprocess.run(
-        [str(dbt.program()), "--quiet", "run"], cwd=dbt.PROJECT, env=dbt.environment(settings), check=True
+        [str(dbt_process.program()), "--quiet", "run"],
+        cwd=dbt.PROJECT,
+        env=dbt.environment(settings),
+        check=True,
     )
     results = json.loads((settings.home / "dbt" / "target" / "run_results.json").read_text())["results"]
     seconds = {

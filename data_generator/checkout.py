@@ -1,6 +1,6 @@
 """From the cart to the order: coupon, address, payment, failed and tried again; most give up on the way."""
 
-from data_generator import aftermath, orders
+from data_generator import aftermath, orders, supply
 from data_generator.encode import money, uuid
 from data_generator.facts import Line, Sale
 from data_generator.visit import Visit
@@ -143,6 +143,11 @@ def _complete(
         f'"fulfilment_centre":"{shop.centre}",{code}{order.amounts()}}}',
         sale,
     )
+    for item, _ in lines:
+        number = item.product.number
+        if shop.stock.to_be_counted(number, ordered_at):
+            message_id = f"{visit.prefix}{len(visit.events):04x}"
+            visit.events.append(supply.counted(message_id, shop, number, ordered_at + 1))
     if not person.guest:
         shop.memory.ordered(person.number, lines[0][0].product.number)
     aftermath.follow(visit, order, sale, ordered_at)

@@ -9,6 +9,8 @@ from data_generator.config import DAY_MS
 #: Days of mean demand that a full shelf lasts.
 _LASTS = (12, 45)
 _LEAD_DAYS = (3, 11)
+#: What sells is counted now and then, so that what the shop has told becomes right again after a lost delivery.
+_COUNTED_AFTER_DAYS = 30
 
 
 class Stock:
@@ -21,6 +23,7 @@ class Stock:
         self.level = list(self.lot)
         self._lead = Random(f"{seed}/deliveries")  # noqa: S311
         self._ordered: set[int] = set()
+        self._counted: dict[int, int] = {}
         self._due: list[tuple[int, int]] = []
 
     def take(self, number: int, units: int, now: int) -> None:
@@ -36,6 +39,13 @@ class Stock:
             self._ordered.add(number)
             days = self._lead.uniform(*_LEAD_DAYS)
             heapq.heappush(self._due, (now + int(days * DAY_MS), number))
+
+    def to_be_counted(self, number: int, now: int) -> bool:
+        """Whether a product that sells at this moment (ms) wasn't counted lately; from now on it was."""
+        if now - self._counted.get(number, -(1 << 60)) < _COUNTED_AFTER_DAYS * DAY_MS:
+            return False
+        self._counted[number] = now
+        return True
 
     def delivered(self, until: int) -> Iterator[tuple[int, int, int]]:
         """Put the deliveries before `until` on the shelf; yields moment, product and pieces."""

@@ -62,22 +62,24 @@ class Consumer:
     def _session(self) -> None:
         """Connect to both sides and load until done or something breaks."""
         with (
-            # Not waiting for the disk is safe: rows and positions are in one transaction, so what a crash of the
-            # server takes is read again.
-            connect(
-                self.endpoint, autocommit=True, application="mercato consume", synchronous=False
-            ) as connection,
+            self._connect() as connection,
+            self._connect() as another,
             Admin(self.bootstrap_servers) as admin,
         ):
             stream = Stream(
                 self.bootstrap_servers, self.settings.kafka.group, self.settings.kafka.topic, admin
             )
             try:
-                with Writer(connection, stream.check_same_topic, self._written) as writer:
+                with Writer((connection, another), stream.check_same_topic, self._written) as writer:
                     self._load(connection, stream, writer)
                     writer.settle()
             finally:
                 stream.close()
+
+    def _connect(self) -> Connection:
+        # Not waiting for the disk is safe: rows and positions are in one transaction, so what a crash of the server
+        # takes is read again.
+        return connect(self.endpoint, autocommit=True, application="mercato consume", synchronous=False)
 
     def _load(self, connection: Connection, stream: Stream, writer: Writer) -> None:
         """Read and write batches until done."""
@@ -85,7 +87,7 @@ class Consumer:
         goal = stream.end_offsets() if self.until_empty else None
 
         def positions(numbers: list[int], starts: dict[int, int]) -> dict[int, int]:
-            writer.settle()  # the connection is ours again, and the positions are those after its batch
+            writer.settle()  # the connections are ours again, and the positions are those after its batch
             return warehouse.positions(connection, stream.source, uid, numbers, starts)
 
         start = stream.take_all if self.until_empty else stream.subscribe

@@ -1,17 +1,20 @@
 """Writes a batch in one transaction. The guarantee, step by step:
 
-1. Move every position the batch touches from where the batch began to where it ends. If one is elsewhere,
-   another worker was here: roll back, nothing is written (`Fenced`).
-2. Claim the events' ids: those that were never there before are new, the others are duplicates.
-3. Copy the new events. If the server refuses some, they are found by halves; undo 2 and 3, take them out as
+1. Claim the events' ids: those that were never there before are new, the others are duplicates.
+2. Copy the new events. If the server refuses some, they are found by halves; undo 1 and 2, take them out as
    rejects, and do both again.
-4. Insert the rejected records with their bytes and reasons.
-5. Insert a ledger row for each partition; the table refuses one that doesn't balance. Count events, delays, drift.
+3. Wait until the batch ahead, which another connection may still be writing, is committed. An id that both hold
+   was left to it; if the server refused it there, undo all and begin again.
+4. Move every position the batch touches from where the batch began to where it ends. If one is elsewhere,
+   another worker was here: roll back, nothing is written (`Fenced`).
+5. Insert the rejected records with their bytes and reasons, and a ledger row for each partition; the table refuses
+   one that doesn't balance. Count events, delays and drift.
 6. Commit. A crash anywhere before leaves nothing; the batch is read again from the old positions.
 """
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -21,7 +24,7 @@ from ingestion import delays, drift, rollup
 from ingestion.batch import Accepted, Batch, Reject
 from ingestion.sql import query
 from mercato.errors import Fenced
-from mercato.postgres import BadInput, Connection, Deadlock
+from mercato.postgres import BadInput, Connection, Deadlock, Duplicate
 
 LINES_A_WRITE = 50  # some 25 kB: memory that is used again at once
 
@@ -50,6 +53,15 @@ class Written:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A batch whose commit another must not overtake: its ids as they were sent, and what will come of it."""
+
+    batch: Batch
+    ids: frozenset[str]
+    written: "Future[Written]"
+
+
 def positions(
     connection: Connection,
     source: str,
@@ -73,27 +85,36 @@ def positions(
         )
 
 
-def write_batch(connection: Connection, batch: Batch) -> Written:
-    """Write the batch and commit.
+def write_batch(connection: Connection, batch: Batch, ahead: Ahead | None = None) -> Written:
+    """Write the batch and commit, after the one ahead.
 
     Raises:
         Fenced: another worker moved a position; nothing was written.
+        what the batch ahead raised; nothing was written.
     """
     while True:
         try:
-            return _write(connection, batch)
-        except Deadlock:  # with a worker that has some of the same ids in another order; it went on
+            return _write(connection, batch, ahead)
+        except (Deadlock, _CollisionError):  # with a worker that claimed some of the same ids; it went on
             continue
 
 
-def _write(connection: Connection, batch: Batch) -> Written:
+def _write(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written:
     source = {"source": batch.source, "source_uid": batch.source_uid}
     with connection.transaction():
-        _move_positions(connection, batch, source)
+        # The transaction id must be older than the batch id: readers stop below the oldest that is open.
+        connection.execute(query("begin_batch"))
         row = connection.execute(query("next_batch")).fetchone()
         batch_id = row[0] if row else 0
-        new = _insert_events(connection, batch, batch_id)
-        loaded = Counter(one.partition for one in new)
+        left = ahead.ids if ahead and not ahead.written.done() else frozenset[str]()
+        new = _insert_events(connection, batch, batch_id, left)
+        counts = rollup.count(new)
+        if ahead:
+            ahead.written.result()
+            if left and not _has(ahead.batch, left, batch):
+                raise _CollisionError
+        _move_positions(connection, batch, source)
+        loaded = Counter([one.partition for one in new])
         keys = {**source, "batch_id": batch_id}
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -105,15 +126,20 @@ def _write(connection: Connection, batch: Batch) -> Written:
             cursor.executemany(query("count_delays"), _delays(batch))
         if new:
             where = {"source": batch.source, "partition": min(batch.ranges)}
-            connection.execute(query("count_events"), where | rollup.count(new))
+            connection.execute(query("count_events"), where | counts)
         if batch.drift:
             found = {"source": batch.source, "partition": min(batch.ranges), **drift.parameters(batch.drift)}
             connection.execute(query("record_drift"), found)
     return Written(batch.records, len(new), len(batch.accepted) - len(new), len(batch.rejects))
 
 
+def _has(ahead: Batch, left: frozenset[str], batch: Batch) -> bool:
+    """Whether the batch ahead still has every id that was left to it."""
+    wanted = left.intersection(one.message_id for one in batch.accepted)
+    return not wanted or wanted <= {one.message_id for one in ahead.accepted}
+
+
 def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]) -> None:
-    # The transaction id must be older than the batch id: this first write assigns it.
     moved = connection.execute(
         query("move_positions"),
         {
@@ -128,6 +154,10 @@ def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]
         raise Fenced(f"{batch.source} partitions {sorted(batch.ranges)}")
 
 
+class _CollisionError(Exception):
+    """Undoes a batch whose claims don't hold any more: it is to be written anew."""
+
+
 class _RefusedError(Exception):
     """Undoes the claims of a batch that holds records which the server refuses."""
 
@@ -135,12 +165,14 @@ class _RefusedError(Exception):
         self.records = records
 
 
-def _insert_events(connection: Connection, batch: Batch, batch_id: int) -> list[Accepted]:
+def _insert_events(
+    connection: Connection, batch: Batch, batch_id: int, left: frozenset[str]
+) -> list[Accepted]:
     """Insert the events whose id is new and return them. Refused ones become rejects."""
     while batch.accepted:
         try:
             with connection.transaction():
-                new = _claim(connection, batch, batch_id)
+                new = _claim(connection, batch, batch_id, left)
                 refused = dict(_copy_by_halves(connection, new, batch_id))
                 if refused:
                     raise _RefusedError(refused)
@@ -151,13 +183,20 @@ def _insert_events(connection: Connection, batch: Batch, batch_id: int) -> list[
     return []
 
 
-def _claim(connection: Connection, batch: Batch, batch_id: int) -> list[Accepted]:
-    """The events whose id was new; of two with one id the earlier."""
+def _claim(connection: Connection, batch: Batch, batch_id: int, left: frozenset[str]) -> list[Accepted]:
+    """The events whose id was new; of two with one id the earlier. Ids that are `left` to others aren't claimed."""
     # Sorted: neighbours share a page of the index, which takes a third off, and workers that have the same ids
     # wait for each other in one order.
-    ids = msgspec.json.encode(sorted([one.message_id for one in batch.accepted])).decode()
-    row = connection.execute(query("claim_ids"), {"ids": ids, "batch_id": batch_id}).fetchone()
-    claimed = set(msgspec.json.decode(row[0]) if row and row[0] else ())
+    ids = sorted({one.message_id for one in batch.accepted} - left)
+    words = {"ids": msgspec.json.encode(ids).decode(), "batch_id": batch_id}
+    try:
+        row = connection.execute(query("claim_ids"), words).fetchone()
+    except Duplicate:
+        raise _CollisionError from None
+    known = msgspec.json.decode(row[0]) if row and row[0] else ()
+    if len(ids) - len(known) == len(batch.accepted):
+        return batch.accepted
+    claimed = set(ids).difference(known)
     new = []
     for one in batch.accepted:
         if one.message_id in claimed:

@@ -10,12 +10,14 @@ from psycopg import Connection, errors, sql
 
 from mercato.errors import ServiceUnavailable
 
-__all__ = ["BadInput", "Connection", "Deadlock", "Endpoint", "Gone", "Missing", "connect", "sql"]
+__all__ = ["BadInput", "Connection", "Deadlock", "Duplicate", "Endpoint", "Gone", "Missing", "connect", "sql"]
 
 #: The server refused a value of ours (bad JSON, bad encoding, too deep): the row is bad, not the connection.
 BadInput = (errors.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
 #: Two transactions waited for each other and the server undid this one: it may simply be tried again.
 Deadlock = errors.DeadlockDetected
+#: A row with this key is there already, or another transaction committed one while this waited.
+Duplicate = errors.UniqueViolation
 #: A table, schema, column or function is not there (yet).
 Missing = (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColumn, errors.UndefinedFunction)
 #: The server went away or was restarted in the middle: nothing of the open transaction is stored.
@@ -38,9 +40,16 @@ class Endpoint:
 
 
 def connect(
-    endpoint: Endpoint, *, autocommit: bool = False, application: str = "mercato", synchronous: bool = True
+    endpoint: Endpoint,
+    *,
+    autocommit: bool = False,
+    application: str = "mercato",
+    synchronous: bool = True,
+    timeout: int = 10,
 ) -> Connection:
-    """Open a connection in UTC. Without `synchronous` a crash of the server may take the last commits, whole.
+    """Open a connection in UTC, or give up after `timeout` seconds.
+
+    Without `synchronous` a crash of the server may take the last commits, whole.
 
     Raises:
         ServiceUnavailable: the server is away, or refuses the user, password or database.
@@ -55,7 +64,7 @@ def connect(
             sslmode=endpoint.sslmode,
             autocommit=autocommit,
             application_name=application,
-            connect_timeout=10,
+            connect_timeout=timeout,
             options="-c timezone=UTC" + ("" if synchronous else " -c synchronous_commit=off"),
         )
     except psycopg.OperationalError as error:

@@ -40,24 +40,58 @@ class Kafka(BaseModel, extra="forbid"):
 class Ingestion(BaseModel, extra="forbid"):
     """When a batch is closed: whichever of rows, bytes and seconds comes first."""
 
-    batch_rows: int = Field(10_000, ge=1)
+    batch_rows: int = Field(6_000, ge=1)
     batch_bytes: int = Field(8_000_000, ge=1)
     batch_seconds: float = Field(0.5, gt=0)
     max_record_bytes: int = Field(1_000_000, ge=1, description="larger records are quarantined: too_large")
+    stalled_seconds: int = Field(300, ge=1, description="`mercato lag` fails when nothing was loaded so long")
 
 
 class Retention(BaseModel, extra="forbid"):
-    """What `mercato maintain` drops. Without `raw_months` nothing."""
+    """What `mercato maintain` drops. Without `raw_months` no event."""
 
     raw_months: int | None = Field(None, ge=1, description="months of raw events kept before this one")
+    log_days: int = Field(30, ge=1, description="days that logs and records of runs are kept")
+
+
+class Airflow(BaseModel, extra="forbid"):
+    """How Airflow runs the DAGs; whatever else Airflow can be told is an AIRFLOW__* variable, as its users know it."""
+
+    executor: str = "LocalExecutor"
+    parallelism: int = Field(2, ge=2, description="tasks at once; locally each is a process of 46 MB")
 
 
 class Alerts(BaseModel, extra="forbid"):
-    """Whom Grafana tells: addresses that are not set are not told."""
+    """Who is told, by Airflow that a DAG's run failed and by Grafana that an alert fired; without an address nobody."""
 
-    email: str = ""
-    webhook: str = ""
-    slack: str = Field("", description="a Slack incoming webhook")
+    webhook: str | None = Field(
+        None, description="gets a POST of JSON with `text`, as Slack, Teams and Mattermost take"
+    )
+    email: str | None = Field(None, description="addresses, with commas between them")
+    slack: str | None = Field(None, description="a Slack incoming webhook, of Grafana's alerts")
+    sender: str = "mercato@localhost"
+    smtp_host: str = "localhost"
+    smtp_port: int = Field(25, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = False
+
+
+class Lineage(BaseModel, extra="forbid"):
+    """Where OpenLineage events of the models go; without either nowhere."""
+
+    file: Path | None = Field(None, description="one JSON object a line is appended")
+    url: str | None = Field(
+        None, description="each is a POST of JSON, such as http://marquez:5000/api/v1/lineage"
+    )
+
+
+class Proof(BaseModel, extra="forbid"):
+    """What the nightly proof compares with."""
+
+    truth: Path | None = Field(
+        None, description="truth file of `mercato generate`, of all that was ever sent"
+    )
 
 
 class Local(BaseModel, extra="forbid"):
@@ -81,8 +115,11 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     ingestion: Ingestion = Ingestion()
     retention: Retention = Retention()
-    alerts: Alerts = Alerts()
     local: Local = Local()
+    airflow: Airflow = Airflow()
+    alerts: Alerts = Alerts()
+    lineage: Lineage = Lineage()
+    proof: Proof = Proof()
 
 
 def names() -> list[str]:

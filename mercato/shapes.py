@@ -243,7 +243,7 @@ class PaymentFailed(Struct, kw_only=True):
 class ProductUpdate(Product, kw_only=True):
     """Product Updated, ours, by the server: list price and cost of one, how many are there, and what changed.
 
-    `reason`: price_changed, restocked or listed. `quantity`: the pieces that a restocking added.
+    `reason`: price_changed, restocked, listed or counted. `quantity`: the pieces that a restocking added.
     """
 
     product_id: Id

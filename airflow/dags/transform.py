@@ -1,12 +1,18 @@
 """**Turns raw events into tables people read.** Four tasks, one a layer of models with its tests.
 A layer that fails stops the ones after it, so marts and reports keep their last good state.
 
+It runs when raw has grown (the asset `raw_events`, seen within seconds), at once again while more comes, and every ten
+minutes in any case. Two runs never overlap.
+
 ### When a task is red
 
 1. Open it, tab Logs. The last error names the model, the test, how many rows fail and the table that keeps
    them. The data or a model is wrong: correct it, then clear the task. It was not tried again by itself.
-2. "Postgres … doesn't let us in": the warehouse was away, also half a minute later. Start it, clear the task.
-3. A time-out: something holds a lock, or a model became slow. dbt's log has the time of each model.
+2. "dbt says that all is well, but …": the books in `ops` don't show what dbt claims. Another dbt ran, or another
+   database was written to. Look at `ops.models`.
+3. "Postgres … doesn't let us in", "dbt was ended by …": also at the second try. Start Postgres, or give the machine
+   memory; the next run heals it.
+4. A time-out: something holds a lock, or a model became slow. `ops.run_timeline` has the time of each model.
 
 Every task is safe to run twice: clear the red one, and it and those after it run again.
 
@@ -18,14 +24,15 @@ Every task is safe to run twice: clear the red one, and it and those after it ru
 | all layers | `mercato transform` |
 | one task | `mercato transform --layer staging` |
 | rebuild from all of raw | `mercato transform --full-refresh` |
+| compute one month again | `mercato backfill --from 2026-10-01 --to 2026-11-01` |
 | one model, as an analyst | `cd dbt_project && dbt build -s stg_orders` |
+| what a run did, model by model | `mercato runs --run RUN_ID` |
 | read dbt's log | `less .mercato/dbt/logs/dbt.log` |
 """
 
-from datetime import timedelta
-
-import pendulum
-from airflow.sdk import Param, chain, dag, task
+from airflow.sdk import AssetOrTimeSchedule, Param, chain, dag, task
+from mercato_assets import MARTS, RAW_EVENTS
+from mercato_policy import DBT_POOL, HOUSE, at, build
 
 
 @dag(
@@ -33,11 +40,7 @@ from airflow.sdk import Param, chain, dag, task
     dag_display_name="transform: raw → reports",
     description="dbt, layer by layer, tests as gates. Red: marts and reports kept their last good state.",
     doc_md=__doc__,
-    # Triggered by `mercato demo`, by hand and by the REST API. Once ingestion emits an asset, by that.
-    schedule=None,
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
+    schedule=AssetOrTimeSchedule(assets=[RAW_EVENTS], timetable=at("*/10 * * * *")),
     tags=["dbt", "warehouse"],
     params={
         "full_refresh": Param(
@@ -47,41 +50,25 @@ from airflow.sdk import Param, chain, dag, task
             description="Rebuild from all of raw, not only from what is new since the last run.",
         )
     },
-    default_args={
-        "owner": "data-platform",
-        # A retry helps where Postgres was away for a moment; failed data isn't tried again (see `build`).
-        "retries": 1,
-        "retry_delay": timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=5),
-        "execution_timeout": timedelta(minutes=30),
-    },
+    **HOUSE,
 )
 def transform() -> None:
     """Wire one task a layer."""
 
-    def layer(name: str, does: str):
-        @task(task_id=name, doc_md=f"{does} Same as `mercato transform --layer {name}`.")
-        def build(params: dict) -> dict:
-            from airflow.sdk.exceptions import AirflowFailException
+    def layer(name: str, does: str, **more):
+        @task(
+            task_id=name, doc_md=f"{does} Same as `mercato transform --layer {name}`.", pool=DBT_POOL, **more
+        )
+        def run(params: dict) -> dict:
+            return build(name, full_refresh=params["full_refresh"])
 
-            from mercato.services import dbt
-            from mercato.services.dbt_results import LayerFailed
-            from mercato.settings import load
-
-            try:
-                return dbt.build(load(), name, full_refresh=params["full_refresh"], on_line=print).as_dict()
-            except LayerFailed as error:
-                raise AirflowFailException(str(error)) from None
-
-        return build()
+        return run()
 
     chain(
-        layer("staging", "Types and names of raw, a model a source."),
+        layer("staging", "Types and names of raw, a model a source.", inlets=[RAW_EVENTS]),
         layer("intermediate", "Sessions, orders and their lines, put together."),
         layer("marts", "Facts and dimensions, under contract."),
-        layer("reports", "One table a question, as the dashboards read them."),
-        layer("daily", "Reports that compare all customers or products with each other."),
+        layer("reports", "One table a question, as the dashboards read them.", outlets=[MARTS]),
     )
 
 

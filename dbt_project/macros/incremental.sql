@@ -61,7 +61,9 @@
         {%- endif %}
         insert into ops.model_reads (reader, model, version)
         select {{ name }}, model, upto from models_read
-        on conflict (reader, model) do update set version = excluded.version
+        on conflict (reader, model) do update set version = excluded.version;
+        -- None came meanwhile: who asks for keys locks the model's row first.
+        delete from ops.model_keys_due where model = {{ name }}
     {% endcall %}
 
     {% do apply_grants(target, config.get('grants'), should_revoke=should_revoke(existing, whole)) %}
@@ -104,6 +106,7 @@
     {%- set unique_key = config.get('unique_key') -%}
     {%- set unique_key = [unique_key] if unique_key is string else unique_key -%}
 
+    {%- set dirty = "(" ~ dirty ~ ") union all " ~ keys_due_sql(target, name, key) -%}
     {%- if not make_temporary('dirty_keys', "select distinct key from (" ~ dirty ~ ") as dirty (key) where key is not null") -%}
         {% call statement('main') %} select 'nothing is new' {% endcall %}
         {{ return(false) }}
@@ -129,6 +132,13 @@
     {% endcall %}
     {{ return(gone or come) }}
 {% endmacro %}
+
+
+{# Keys that `mercato backfill` asked for: their rows are computed again, whatever changed or not. #}
+{% macro keys_due_sql(target, name, key) -%}
+    {%- set columns = adapter.get_columns_in_relation(target) | selectattr('name', 'equalto', key) | list -%}
+    select cast(due.key as {{ columns[0].data_type }}) from ops.model_keys_due as due where due.model = {{ name }}
+{%- endmacro %}
 
 
 {# Rows of one table that the other hasn't, or has with other values. #}

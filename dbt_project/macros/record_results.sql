@@ -26,12 +26,13 @@
                 quoted(flags.WHICH),
                 'nullif(' ~ quoted(env_var('AIRFLOW_CTX_DAG_ID', '')) ~ ", '')",
                 'nullif(' ~ quoted(env_var('AIRFLOW_CTX_DAG_RUN_ID', '')) ~ ", '')",
+                'nullif(' ~ quoted(env_var('AIRFLOW_CTX_TASK_ID', '')) ~ ", '')",
             ] -%}
             {%- do rows.append('(' ~ values | join(', ') ~ ')') -%}
         {%- endfor -%}
         insert into ops.dbt_results (
             invocation_id, unique_id, resource_type, name, status, message, failures, rows_affected, duration_s,
-            started_at, completed_at, command, dag_id, dag_run_id
+            started_at, completed_at, command, dag_id, dag_run_id, task_id
         ) values
         {{ rows | join(',\n') }}
         on conflict do nothing

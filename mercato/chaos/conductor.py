@@ -28,7 +28,7 @@ from mercato.chaos.failpoint import Failpoint
 from mercato.chaos.plan import Kill
 from mercato.chaos.stage import Stage
 from mercato.chaos.verdict import Sent, Verdict, judge
-from mercato.chaos.worker import read_seen, work
+from mercato.chaos.worker import has_told, read_seen, work
 from mercato.errors import ServiceUnavailable
 from mercato.kafka_admin import Admin
 from mercato.postgres import connect
@@ -39,6 +39,8 @@ HANDS = 4
 MEMBERS = 2
 #: Seconds: a worker that doesn't come to its boundary in this time is killed where it is.
 PATIENCE = 20.0
+#: Seconds that a woken zombie has to try to write.
+AWAKE = 5.0
 #: Seconds without a new record that the last worker may take: then it hangs.
 LONGEST_STILL = 60.0
 
@@ -144,7 +146,9 @@ class Conductor:
         if stop and not self._ended(worker):
             self._over.wait(kill.seconds)
             self._signal(worker, signal.SIGCONT)
-            self._over.wait(0.5)  # to write, if it could
+            woken, pid = time.time(), worker.pid or 0
+            # To write, if it could: it says so, or that it was fenced.
+            self._until(lambda: self._ended(worker) or has_told(self._stage.seen, pid, woken), AWAKE)
         self._end(worker)
 
     def _strike_member(self, kill: Kill) -> None:
@@ -205,8 +209,8 @@ class Conductor:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker.pid, number)
 
-    def _until(self, done: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + PATIENCE
+    def _until(self, done: Callable[[], bool], patience: float = PATIENCE) -> bool:
+        deadline = time.monotonic() + patience
         while not done():
             if self._over.wait(0.02) or time.monotonic() > deadline:
                 return False

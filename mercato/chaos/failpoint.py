@@ -41,8 +41,8 @@ class Striking(Connection[Any]):
     armed: Failpoint | None = None
     #: Hears where it strikes, just before.
     tell: Callable[[str], None] = staticmethod(lambda _: None)
-    transactions = 0
-    steps = 0
+    transactions = 0  # of all connections
+    steps = 0  # of this one's transaction
     copied = 0
     _committing = False
 
@@ -64,9 +64,10 @@ class Striking(Connection[Any]):
         committing, self._committing = self._committing, False
         mine = Striking
         if self._state() == "IDLE":
-            mine.transactions, mine.steps, mine.copied = mine.transactions + 1, 0, 0
-        mine.steps += 1
-        mine.copied += self._state() == "ACTIVE" and self.info.pipeline_status.name == "OFF"
+            mine.transactions += 1
+            self.steps = self.copied = 0
+        self.steps += 1
+        self.copied += self._state() == "ACTIVE" and self.info.pipeline_status.name == "OFF"
         if not self._here(committing):
             return super().wait(gen, *words, **named)
         edge = mine.armed.edge if mine.armed else ""
@@ -84,10 +85,10 @@ class Striking(Connection[Any]):
         if point is None or mine.transactions < point.transaction:
             return False
         if point.kind == "copy":
-            return mine.copied > 0 and (mine.copied >= point.step or self._state() != "ACTIVE")
+            return self.copied > 0 and (self.copied >= point.step or self._state() != "ACTIVE")
         if point.kind == "commit" or mine.transactions > point.transaction + SHORT:
             return committing
-        return mine.steps >= point.step
+        return self.steps >= point.step
 
     def _sending(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         """The same generator, struck at the moment when all is sent and nothing is answered."""

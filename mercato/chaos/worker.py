@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from ingestion.consume import Consumer
@@ -86,10 +87,22 @@ def work(job: Job) -> None:
 
 def read_seen(path: Path) -> Iterator[tuple[str, str]]:
     """What all workers told: kind (struck, fenced, waited, batch) and words."""
+    for found in _lines(path):
+        yield found["what"], found["words"]
+
+
+def has_told(path: Path, pid: int, since: float) -> bool:
+    """Whether this worker told, after this moment (seconds since 1970), what became of its batch."""
+    return any(
+        line["pid"] == pid and line["at"] > since and line["what"] in ("batch", "fenced")
+        for line in _lines(path)
+    )
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for line in path.read_text("utf-8").splitlines() if path.exists() else []:
         with contextlib.suppress(ValueError):  # a kill in the middle of a line
-            found = json.loads(line)
-            yield found["what"], found["words"]
+            yield json.loads(line)
 
 
 def _end_with_parent() -> None:

@@ -27,7 +27,7 @@ from mercato.commands.verify import Verdict, examine, print_verdict
 from mercato.errors import MercatoError
 from mercato.kafka_admin import Admin
 from mercato.postgres import connect
-from mercato.services import airflow, airflow_api, endpoints
+from mercato.services import airflow, airflow_api, dbt, endpoints
 from mercato.services.airflow_api import Task
 from mercato.settings import Settings
 
@@ -85,7 +85,8 @@ def demo(days: int, seed: int, faults: float, as_json: bool) -> None:
     with steps.step("services") as tell:
         tell("Postgres and the Kafka-protocol broker, from PyPI packages")
         start_services(settings)
-        _start_anew(settings)
+        with dbt.exclusive(settings):  # an Airflow that is still up follows raw by itself
+            _start_anew(settings)
     with ThreadPoolExecutor(
         1
     ) as background:  # Airflow needs ten seconds to come up: meanwhile the shop trades
@@ -172,6 +173,9 @@ def _transform(settings: Settings, steps: Steps) -> None:
             tell(" → ".join(f"{task.name} {task.state}" for task in tasks))
 
         run = airflow_api.run_dag(settings, "transform", on_progress)
+        tell(", ".join(f"{task.name} {task.seconds or 0:.1f} s" for task in run.tasks))
+    with steps.step("Airflow: publish") as tell:
+        run = airflow_api.run_dag(settings, "publish", on_progress)
         tell(", ".join(f"{task.name} {task.seconds or 0:.1f} s" for task in run.tasks))
 
 

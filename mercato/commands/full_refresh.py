@@ -4,12 +4,13 @@ Guarantee: both are of the same load watermark; a row too many, too few or with 
 layer is counted. No other run of this checkout changes the tables meanwhile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ingestion.sql import query
 from mercato.errors import MercatoError
-from mercato.postgres import Connection, connect, sql
+from mercato.postgres import Connection, Missing, connect, sql
 from mercato.services import dbt, endpoints
 from mercato.settings import Settings
 
@@ -29,17 +30,32 @@ class Differing:
         )
 
 
-def prove(settings: Settings, on_line: Callable[[str], None] = lambda _: None) -> tuple[int, list[Differing]]:
-    """Build all models anew beside the real ones, compare, drop them; returns how many tables there are, and
-    those that differ.
+@contextmanager
+def settled(settings: Settings, on_line: Callable[[str], None] = lambda _: None) -> Iterator[int]:
+    """Hold off other runs of this checkout, and first let the models take in all that is below the load watermark,
+    should a run be in the middle; yields the lock.
 
     Raises:
-        MercatoError: the real ones are behind the watermark, or the build failed.
+        MercatoError: a model failed, or another run doesn't end.
     """
-    with (
-        dbt.exclusive(settings) as lock,
-        connect(endpoints.warehouse(settings), autocommit=True) as connection,
-    ):
+    with dbt.exclusive(settings) as lock:
+        with connect(endpoints.warehouse(settings), autocommit=True) as connection:
+            behind = _behind(connection)
+        if behind:
+            dbt.catch_up(settings, lock, on_line)
+        yield lock
+
+
+def prove(
+    settings: Settings, lock: int, on_line: Callable[[str], None] = lambda _: None
+) -> tuple[int, list[Differing]]:
+    """Build all models anew beside the real ones, compare, drop them; returns how many tables there are, and
+    those that differ. `lock`: of `settled`.
+
+    Raises:
+        MercatoError: the build failed.
+    """
+    with connect(endpoints.warehouse(settings), autocommit=True) as connection:
         if behind := _behind(connection):
             raise MercatoError(
                 f"{', '.join(behind[:5])} haven't taken all that is below the load watermark",
@@ -53,7 +69,10 @@ def prove(settings: Settings, on_line: Callable[[str], None] = lambda _: None) -
 
 
 def _behind(connection: Connection) -> list[str]:
-    rows = connection.execute(query("models_behind"), {"prefix": dbt.COPY_PREFIX}).fetchall()
+    try:
+        rows = connection.execute(query("models_behind"), {"prefix": dbt.COPY_PREFIX}).fetchall()
+    except Missing:  # before the first transform
+        return []
     return [model for (model,) in rows]
 
 

@@ -1,8 +1,10 @@
 """`mercato replay`: quarantined records through the door again, each once."""
 
+import hashlib
 import json
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -10,14 +12,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ingestion import decode
 from ingestion.migrations import pending
 from ingestion.reasons import REASONS
 from ingestion.replay import DUPLICATE, LOADED, Outcome, Selection, sources
 from ingestion.replay import replay as run
+from ingestion.sql import query
+from mercato import currencies, events, shapes
 from mercato import settings as config
 from mercato.errors import MercatoError, ServiceUnavailable, WrongUse
 from mercato.postgres import Connection, Gone, connect
 from mercato.services import endpoints
+from mercato.settings import Ingestion
 
 
 class Moment(click.ParamType[datetime]):
@@ -42,6 +48,11 @@ class Moment(click.ParamType[datetime]):
 @click.option("--since", type=Moment(), help="Quarantined at this time (UTC) or later.")
 @click.option("--until", type=Moment(), help="Quarantined before this time (UTC).")
 @click.option("--limit", type=click.IntRange(min=1), help="Look at so many records, oldest first.")
+@click.option(
+    "--if-changed",
+    is_flag=True,
+    help="Only if the contract, the decoder or a limit is another than last time.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would pass, what would not, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object on stdout.")
 def replay(
@@ -50,6 +61,7 @@ def replay(
     since: datetime | None,
     until: datetime | None,
     limit: int | None,
+    if_changed: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -76,11 +88,24 @@ def replay(
             endpoints.warehouse(settings), autocommit=True, application="mercato replay"
         ) as connection:
             _check(connection, source)
+            door = door_of(settings.ingestion)
+            known = if_changed and connection.execute(query("door_is_known"), {"door": door}).fetchone() == (
+                True,
+            )
+            if known:
+                click.echo(
+                    "replay: the door is the one that quarantine was tried by: nothing can pass", err=True
+                )
+                if as_json:
+                    click.echo(json.dumps({**_summary(Outcome(), dry_run), "seconds": 0.0}))
+                return
             with bar:
                 outcome = run(
                     connection, chosen, settings.ingestion, dry_run=dry_run,
                     on_chunk=lambda so_far: bar.update(task, description=f"{so_far.tried:,} records"),
                 )  # fmt: skip
+            if not dry_run and chosen == Selection((), None, None, None, None):
+                connection.execute(query("note_door"), {"door": door})
     except Gone as error:
         raise ServiceUnavailable(
             f"Postgres went away: {str(error).strip().splitlines()[0]}",
@@ -89,6 +114,12 @@ def replay(
     _print(console, outcome, dry_run)
     if as_json:
         click.echo(json.dumps({**_summary(outcome, dry_run), "seconds": round(time.monotonic() - began, 2)}))
+
+
+def door_of(limits: Ingestion) -> str:
+    """What decides whether a record passes: the code of the contract and the decoder, and the limits."""
+    code = [Path(module.__file__ or "").read_bytes() for module in (events, shapes, currencies, decode)]
+    return hashlib.sha256(b"".join([*code, str(limits.max_record_bytes).encode()])).hexdigest()
 
 
 def _check(connection: Connection, source: str | None) -> None:

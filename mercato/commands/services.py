@@ -61,7 +61,7 @@ def up(with_airflow: bool, with_grafana: bool) -> None:
         airflow.start(settings)
     if with_grafana:
         told = settings.alerts
-        grafana.start(settings, contact_points(told.email, told.webhook, told.slack))
+        grafana.start(settings, contact_points(told.email or "", told.webhook or "", told.slack or ""))
     _print_status(_services(settings))
 
 

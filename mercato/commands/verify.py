@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,22 @@ from ingestion.sql import query
 from ingestion.stream import end_offsets
 from mercato import cohorts
 from mercato import settings as config
-from mercato.commands.full_refresh import prove
+from mercato.commands.full_refresh import prove, settled
 from mercato.errors import WrongUse
 from mercato.kafka_admin import Admin
 from mercato.postgres import Connection, Missing, connect
-from mercato.proof import KPIS, MONEY, Key, Proof, compare, expected_from_truth, show
+from mercato.proof import (
+    DIMENSIONS,
+    KPIS,
+    MONEY,
+    Figures,
+    Proof,
+    compare,
+    compare_members,
+    expected_from_truth,
+    members_from_truth,
+    show,
+)
 from mercato.services import endpoints
 
 MOST_DIFFERENCES = 20
@@ -44,6 +56,7 @@ class Verdict:
             "quarantined_by_reason": self.balance.by_reason,
             "truth": self.proof.truth if self.proof else None,
             "kpis": self.proof.totals if self.proof else {},
+            "members_compared": self.proof.members if self.proof else {},
             "not_yet_transformed": self.behind,
             "tables_compared_with_full_refresh": self.refreshed,
             "differences": self.differences,
@@ -59,23 +72,29 @@ class Verdict:
     is_flag=True,
     help="Build all models anew beside these and compare each row; takes as long.",
 )
+@click.option(
+    "--settle",
+    is_flag=True,
+    help="Hold off runs of the models, and let one that was cut off finish first: for a warehouse at work.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object on stdout.")
-def verify(truth: Path | None, full_refresh: bool, as_json: bool) -> None:
+def verify(truth: Path | None, full_refresh: bool, settle: bool, as_json: bool) -> None:
     """Prove the numbers; exit code 1 and the name of each figure where they don't hold.
 
     The ledger must balance with itself, with the rows and with the stream; marts and reports must agree with
-    each other and, given a truth file, with the truth: by day, to the cent.
+    each other and, given a truth file, with the truth: by day, product, country and channel, to the cent.
 
     \b
     Example:
       mercato verify --truth truth.json
-      mercato verify --full-refresh
+      mercato verify --settle --full-refresh
     """
     settings = config.load()
-    verdict = examine(settings, read_truth(truth) if truth else None)
-    if full_refresh:
-        verdict.refreshed, differing = prove(settings)
-        verdict.differences += map(str, differing)
+    with settled(settings) if settle or full_refresh else nullcontext(0) as lock:
+        verdict = examine(settings, read_truth(truth) if truth else None)
+        if full_refresh:
+            verdict.refreshed, differing = prove(settings, lock)
+            verdict.differences += map(str, differing)
     if as_json:
         click.echo(json.dumps(verdict.as_dict()))
     else:
@@ -104,7 +123,10 @@ def examine(settings: config.Settings, truth: dict[str, Any] | None) -> Verdict:
         differences += _against_truth(balance, truth)
     proof = None
     if tables is not None:
-        proof = compare(tables, expected_from_truth(truth) if truth is not None else None)
+        proof = compare(tables["day"], expected_from_truth(truth) if truth is not None else None)
+        for name, dimension in DIMENSIONS.items():
+            expected = members_from_truth(truth, dimension) if truth is not None else None
+            compare_members(proof, name, dimension, tables.get(name, {}), expected)
         differences += map(str, proof.differences)
     elif truth is not None:
         differences.append("marts: there are none yet: `mercato transform`")
@@ -183,6 +205,7 @@ def print_verdict(verdict: Verdict) -> None:
     if verdict.proof:
         console.print(_count_table(verdict.proof))
         console.print(_money_table(verdict.proof))
+        console.print(_member_table(verdict.proof))
     if verdict.behind:
         console.print(f"{verdict.behind:,} events are loaded but not yet in the marts: `mercato transform`")
     if verdict.refreshed is not None:
@@ -211,10 +234,7 @@ def _count_table(proof: Proof) -> Table:
         ]
         if proof.truth:
             row.insert(1, f"{_sum(proof.truth[kpi]):,}")
-        agreeing = proof.agreeing(kpi)
-        colour = "green" if len(agreeing) == len(tables) else "red"
-        names = ", ".join(name.partition(".")[2] for name in agreeing)
-        table.add_row(*row, f"[{colour}]{len(agreeing)} of {len(tables)}[/]: {names}")
+        table.add_row(*row, _agreeing(proof.agreeing(kpi), list(tables)))
     table.add_row("conversion", *(f"{share:.2%}" for share in _conversion(proof)))
     return table
 
@@ -244,6 +264,24 @@ def _money_table(proof: Proof) -> Table:
     return table
 
 
+def _member_table(proof: Proof) -> Table:
+    table = Table(title="\nThe same over all days, by", title_justify="left", box=None)
+    table.add_column("")
+    table.add_column("members", justify="right")
+    table.add_column("tables that agree on each")
+    for name, members in proof.members.items():
+        agreeing = _agreeing(proof.member_tables[name], list(DIMENSIONS[name].tables))
+        table.add_row(name, f"{members:,}", agreeing)
+    return table
+
+
+def _agreeing(agreeing: list[str], tables: list[str]) -> str:
+    """How many of the tables agree, and which don't."""
+    wrong = [table for table in tables if table not in agreeing]
+    text = f"[{'red' if wrong else 'green'}]{len(agreeing)} of {len(tables)}[/]"
+    return f"{text}, not {', '.join(wrong)}" if wrong else text
+
+
 def _sum(totals: dict[str, int]) -> int:
     return sum(totals.values())
 
@@ -256,14 +294,15 @@ def _conversion(proof: Proof) -> Iterator[float]:
             yield _sum(totals["converted_sessions"]) / (_sum(totals["sessions"]) or 1)
 
 
-def _read_kpis(connection: Connection) -> tuple[dict[str, dict[Key, int]] | None, int]:
-    """Table to its figures, and how many events were loaded since; None before the first transform."""
+def _read_kpis(connection: Connection) -> tuple[dict[str, Figures] | None, int]:
+    """Figures by day and by each dimension, and how many events were loaded since; None before the first transform."""
     try:
-        rows = connection.execute(query("daily_kpis")).fetchall()
+        rows = connection.execute(query("kpis")).fetchall()
         (behind,) = connection.execute(query("marts_behind")).fetchone() or (0,)
     except Missing:
         return None, 0
-    tables: dict[str, dict[Key, int]] = {}
-    for kpi, table, day, currency, amount in rows:
-        tables.setdefault(table, {})[kpi, day, currency or ""] = int(amount)
-    return tables, int(behind)
+    found: dict[str, Figures] = {"day": {}}
+    for dimension, table, day, member, currency, kpi, amount in rows:
+        place = day if dimension == "day" else member
+        found.setdefault(dimension, {}).setdefault(table, {})[kpi, place, currency] = int(amount)
+    return found, int(behind)

@@ -1,4 +1,4 @@
-"""The local Airflow: API server with its UI, scheduler and DAG processor, from the installed package.
+"""The local Airflow: API server with its UI, scheduler, DAG processor and triggerer, from the installed package.
 
 Guarantee: listens on 127.0.0.1 only; every secret is generated here and travels in the environment, never
 in a command line; all state is in `HOME/airflow`, metadata in the database `airflow` of the local Postgres.
@@ -11,6 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 
@@ -22,7 +23,7 @@ from mercato.settings import ROOT, Settings
 
 USER = "admin"
 #: What has to be healthy, by the names of Airflow's health page.
-COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
+COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 #: Healthy after 10 to 15 s on two busy cores; a cold disk takes longer.
 START_SECONDS = 120
 
@@ -74,12 +75,15 @@ def environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "MERCATO_HOME": str(settings.home),
         **endpoints.environment(settings),
+        "MERCATO_KAFKA__BOOTSTRAP_SERVERS": endpoints.kafka(settings),
+        "MERCATO_KAFKA__TOPIC": settings.kafka.topic,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         # A proxy of the user's must not see the traffic between the components.
         "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"])),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "airflow" / "dags"),
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "2",  # each worker is a process of 46 MB; the default is 32 of them
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "airflow" / "plugins"),
+        "AIRFLOW__CORE__EXECUTOR": settings.airflow.executor,
+        "AIRFLOW__CORE__PARALLELISM": str(settings.airflow.parallelism),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         # 32 bytes in URL-safe base64, padded: a Fernet key.
@@ -101,6 +105,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         # A task that a stop or a crash cut off is found within a minute, not after five, and run again.
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "45",
+        # Hooks and operators of Airflow's own find the warehouse by this name.
+        "AIRFLOW_CONN_WAREHOUSE": _connection(settings),
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__LOGGING__UVICORN_LOGGING_LEVEL": "WARNING",  # no line for each request
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -112,6 +119,13 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**inherited, **ours}
 
 
+def _connection(settings: Settings) -> str:
+    """The warehouse as Airflow writes a connection."""
+    address = endpoints.warehouse(settings)
+    user, password = (quote(word, safe="") for word in (address.user, address.password))
+    return f"postgres://{user}:{password}@{address.host}:{address.port}/{address.database}?sslmode={address.sslmode}"
+
+
 def start(settings: Settings) -> None:
     """Start Airflow if it doesn't run, and wait until all its components are healthy. Postgres must be up.
 
@@ -121,7 +135,12 @@ def start(settings: Settings) -> None:
     if running(settings) and _settled(settings):
         return
     _launch(settings)
-    if not _settled(settings):
+    if _settled(settings):
+        from mercato.services.airflow_api import Api  # which asks this module for the address
+
+        # Two runs of dbt on the same tables would wait for each other: they queue instead.
+        Api(settings).ensure_pool("dbt", 1, "Tasks that run dbt, one at a time.")
+    else:
         home = folder(settings)
         said = _last_words(home)
         stop(settings)
@@ -147,7 +166,7 @@ def _supervisor(settings: Settings) -> psutil.Process | None:
 
 def _healthy(settings: Settings) -> bool:
     states = health(settings)
-    return len(states) == 3 and set(states.values()) == {"healthy"}
+    return len(states) == len(COMPONENTS) and set(states.values()) == {"healthy"}
 
 
 def _settled(settings: Settings) -> bool:

@@ -1,6 +1,6 @@
 """Trigger a DAG over Airflow's REST API and wait for its end; red is an error with the task's own words.
 
-Guarantee: `run_dag` returns only for a run that Airflow calls a success, whose tasks all are.
+Guarantee: `run_dag` returns only for a run that Airflow calls a success, whose tasks all are, or had nothing to do.
 Run alone: `python -m mercato.services.airflow_api transform`, with Airflow up.
 """
 
@@ -22,6 +22,8 @@ from mercato.settings import Settings, load
 POLL_SECONDS = 0.3
 #: Seconds that a new Airflow gets to read the DAG files; seen: under 2.
 PARSE_SECONDS = 30
+#: A task that skipped itself found nothing to do.
+GREEN = ("success", "skipped")
 
 
 class RunFailed(MercatoError):
@@ -63,6 +65,19 @@ class Api:
         self._token = ""
         login = {"username": airflow.USER, "password": airflow.password(settings)}
         self._token = self._call("POST", "/auth/token", login)["access_token"]
+
+    def ensure_pool(self, name: str, slots: int, description: str) -> None:
+        """Make a pool, or give the one there is so many slots."""
+        pool = {"name": name, "slots": slots, "description": description, "include_deferred": False}
+        found = self._call("GET", f"/api/v2/pools?pool_name_pattern={quote(name)}&limit=100")["pools"]
+        if not any(one["name"] == name for one in found):
+            self._call("POST", "/api/v2/pools", pool)
+        elif any(one["name"] == name and one["slots"] != slots for one in found):
+            self._call("PATCH", f"/api/v2/pools/{quote(name)}", pool)
+
+    def pause(self, dag_id: str, paused: bool) -> None:
+        """Keep the DAG's runs from starting, also those that wait; or let them."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": paused})
 
     def known(self, dag_id: str) -> bool:
         """Whether the DAG's file was read."""
@@ -161,7 +176,7 @@ def run_dag(
     tasks = api.tasks(dag_id, run_id)
     on_progress(tasks)
     # "Green means green": Airflow judges a run by its last tasks alone.
-    if state == "failed" or any(task.state != "success" for task in tasks):
+    if state == "failed" or any(task.state not in GREEN for task in tasks):
         reds = [task for task in tasks if task.state == "failed"]
         # A task ends with an error of ours: what and cure, which are taken apart again here.
         said = [api.error(dag_id, run_id, task).partition("\n  cure: ") for task in reds]

@@ -1,6 +1,6 @@
-"""The process that holds the local Airflow together: API server, scheduler and DAG processor, as one.
+"""The process that holds the local Airflow together: API server, scheduler, DAG processor and triggerer, as one.
 
-Guarantee: one supervisor a home (a lock says so); all three run or none does, so a half-dead Airflow never
+Guarantee: one supervisor a home (a lock says so); all four run or none does, so a half-dead Airflow never
 looks alive; when this process dies, even by kill -9, its children are told to stop by the kernel.
 Run alone, with the environment that `mercato.services.airflow.environment` makes:
 `python -m mercato.services.airflow_supervisor HOME/airflow PORT`.
@@ -26,12 +26,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def components(port: int) -> dict[str, list[str]]:
-    """Name and command of each component. No triggerer (nothing defers), no log server (files)."""
+    """Name and command of each component. No log servers: the logs are files here."""
     airflow = str(Path(sys.executable).with_name("airflow"))
     return {
         "api-server": [airflow, "api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
         "scheduler": [airflow, "scheduler", "--skip-serve-logs"],
         "dag-processor": [airflow, "dag-processor"],
+        "triggerer": [airflow, "triggerer", "--skip-serve-logs", "--capacity", "50"],
     }
 
 

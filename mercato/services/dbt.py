@@ -1,26 +1,23 @@
-"""Run one layer of the dbt project, by the dbt of this environment, in a process of its own.
+"""Run one layer of the dbt project, by the dbt of this environment, in a process of its own (`dbt_process`).
 
 Guarantee: what `dbt_results` calls failed is an error. Two runs of this checkout never overlap: the lock is
-held by dbt's process too, so it outlives a killed caller; and dbt is told to stop when its caller dies.
+held by dbt's process too, so it outlives a killed caller.
 Run alone: `mercato transform --layer staging`.
 """
 
 import contextlib
-import ctypes
 import fcntl
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from mercato import postgres
 from mercato.errors import MercatoError, ServiceUnavailable
-from mercato.services import endpoints
+from mercato.services import dbt_process, endpoints
 from mercato.services.dbt_results import Layer, judge
 from mercato.settings import ROOT, Settings
 
@@ -39,12 +36,16 @@ def build(
     full_refresh: bool = False,
     project: Path = PROJECT,
     on_line: Callable[[str], None] = lambda _: None,
+    prove: Callable[[], None] = lambda: None,
 ) -> Layer:
     """Build and test one layer; safe to run twice. Each line that dbt prints goes to `on_line`.
+
+    `prove` is called when dbt's results are good, and before another run can start.
 
     Raises:
         LayerFailed: a model or test failed, or dbt's results don't prove that all is well.
         ServiceUnavailable: the warehouse is away, or went away: trying again can help.
+        Interrupted: dbt was killed: trying again can help.
     """
     started = time.monotonic()
     target = settings.home / "dbt" / "target"
@@ -52,7 +53,9 @@ def build(
     with exclusive(settings) as lock:
         (target / "run_results.json").unlink(missing_ok=True)  # of an earlier run, it would prove nothing
         code, words = execute(command, project, environment(settings, project), lock, on_line)
-        return judge(layer, target, code, words, seconds=time.monotonic() - started)
+        done = judge(layer, target, code, words, seconds=time.monotonic() - started)
+        prove()
+        return done
 
 
 #: Stands in front of the schemas of a second set of tables.
@@ -92,9 +95,17 @@ def build_copy(
     )  # fmt: skip
 
 
-def program() -> Path:
-    """The dbt of this environment."""
-    return Path(sys.executable).with_name("dbt")
+def incremental_models(settings: Settings, layer: str | None = None) -> dict[str, dict[str, Any]]:
+    """Name in the books (`schema.name`) to the node, of the models that keep books, as the last run left them."""
+    manifest = json.loads((settings.home / "dbt" / "target" / "manifest.json").read_text("utf-8"))
+    return {
+        f"{node['schema']}.{node['alias']}": node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and node["config"].get("incremental_strategy") == "dirty_keys"
+        and node["config"]["materialized"] == "incremental"
+        and (layer is None or node["original_file_path"].startswith(f"models/{layer}/"))
+    }
 
 
 def selection(layer: str) -> list[str]:
@@ -120,40 +131,28 @@ def environment(settings: Settings, project: Path = PROJECT) -> dict[str, str]:
 def execute(
     words: list[str], project: Path, env: dict[str, str], lock: int, on_line: Callable[[str], None]
 ) -> tuple[int, list[str]]:
-    """Run dbt, and end it if we end, however we do; returns its exit code and last words. `lock`: see `exclusive`."""
+    """Run dbt; returns its exit code and its last ten lines. `lock`: see `exclusive`."""
     last: list[str] = []
-    libc, parent = ctypes.CDLL(None), os.getpid()
 
-    def die_with_parent() -> None:  # SIGINT: dbt cancels its queries before it goes
-        libc.prctl(1, signal.SIGINT, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
+    def tell(printed: str) -> None:
+        if line := CLOCK.sub("", printed).rstrip():
+            on_line(line)
+            last[:] = [*last[-9:], line]
 
-    with subprocess.Popen(
-        [str(program()), *words],
-        cwd=project,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        pass_fds=[lock],
-        preexec_fn=die_with_parent,
-    ) as child:
-        try:
-            for printed in child.stdout or ():
-                if line := CLOCK.sub("", printed).rstrip():
-                    on_line(line)
-                    last = [*last[-9:], line]
-            return child.wait(), last
-        except BaseException:  # a time-out or Ctrl-C: nothing may go on building behind our back
-            child.send_signal(signal.SIGINT)
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-            raise
+    return dbt_process.execute(words, project, env, lock, tell), last
+
+
+def catch_up(settings: Settings, lock: int, on_line: Callable[[str], None] = lambda _: None) -> None:
+    """Let every incremental model take in what is below the standing load watermark; no tests. With `exclusive`.
+
+    Raises:
+        MercatoError: a model failed.
+    """
+    words = ["run", "--exclude", "stg_load_watermark", "path:models/daily"]
+    code, last = execute(words, PROJECT, environment(settings), lock, on_line)
+    if code:
+        log = settings.home / "dbt" / "logs" / "dbt.log"
+        raise MercatoError(f"the models can't catch up: {' '.join(last[-3:])}", f"dbt's log is {log}")
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ dbt says.
 
 import json
 import re
+import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +22,10 @@ GONE = re.compile(
     "|terminating connection|the database system is|deadlock detected|could not serialize",
     re.IGNORECASE,
 )
+
+
+class Interrupted(MercatoError):
+    """Somebody ended dbt: trying again can help."""
 
 
 class LayerFailed(MercatoError):
@@ -46,9 +51,15 @@ def judge(layer: str, target: Path, code: int, words: list[str], *, seconds: flo
     """Compare what dbt said by its exit code with what its results say.
 
     Raises:
-        LayerFailed, ServiceUnavailable: see `build`.
+        LayerFailed, ServiceUnavailable, Interrupted: see `build`.
     """
     log = target.parent / "logs" / "dbt.log"
+    if code < 0:
+        raise Interrupted(
+            f"layer {layer}: dbt was ended by {signal.Signals(-code).name} in the middle; each table is as it was "
+            "before or after, later layers keep their last good state",
+            "run it again, it goes on where it was; was it the kernel (`dmesg`), the machine has too little memory",
+        )
     try:
         results = json.loads((target / "run_results.json").read_text("utf-8"))["results"]
     except (OSError, ValueError, KeyError):

@@ -12,7 +12,7 @@ from ingestion.batch import Batch
 from ingestion.warehouse import write_batch
 from mercato import postgres
 from mercato.postgres import Connection
-from mercato.services import dbt, endpoints
+from mercato.services import dbt, dbt_process, endpoints
 from mercato.settings import Settings
 from tests.events import NOW, event, raw
 
@@ -26,7 +26,7 @@ def run(settings: Settings, tmp_path: Any) -> Dbt:
 
     def call(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(dbt.program()), *words], cwd=dbt.PROJECT, env={**env, **more},
+            [str(dbt_process.program()), *words], cwd=dbt.PROJECT, env={**env, **more},
             capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
 

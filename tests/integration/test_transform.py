@@ -13,10 +13,11 @@ import pytest
 
 from ingestion.batch import Batch
 from ingestion.warehouse import write_batch
+from mercato.commands import transform
 from mercato.errors import ServiceUnavailable
 from mercato.postgres import Connection
-from mercato.services import dbt
-from mercato.services.dbt_results import Layer, LayerFailed, judge
+from mercato.services import dbt, dbt_process
+from mercato.services.dbt_results import Interrupted, Layer, LayerFailed, judge
 from mercato.settings import PREFIX, Settings, Warehouse
 from tests.events import NOW, event, raw
 
@@ -80,7 +81,7 @@ def lie(
         f"raise SystemExit({code})\n"
     )
     fake.chmod(0o755)
-    monkeypatch.setattr(dbt, "program", lambda: fake)
+    monkeypatch.setattr(dbt_process, "program", lambda: fake)
 
 
 def load_order(warehouse: Connection, number: int) -> None:
@@ -220,6 +221,46 @@ def test_only_a_lost_connection_is_worth_another_try(tmp_path):
         (tmp_path / "run_results.json").write_text(json.dumps(results))
         with pytest.raises(error):
             judge("staging", tmp_path, 1, [], seconds=1)
+
+
+def test_a_dbt_with_good_results_is_not_believed_where_the_books_say_otherwise(
+    project, settings, warehouse, monkeypatch, tmp_path
+):
+    """Exit 0, every result good, but nothing was taken in: its watermark, and what was read, stood still."""
+    load_order(warehouse, 1)
+    run(project)
+    target = tmp_path / "home" / "dbt" / "target"
+    own = settings.model_copy(update={"home": tmp_path / "home"})
+    load_order(warehouse, 2)
+    honest = transform.build(own, "staging")
+    assert honest.tests > 0
+    for layer, lagging in (
+        ("staging", "staging.stg_load_watermark did not take in"),
+        ("intermediate", "intermediate.int_orders"),
+    ):
+        manifest = json.loads((target / "manifest.json").read_text())
+        nodes = [*manifest["nodes"].values(), *manifest["unit_tests"].values()]
+        due = [
+            node
+            for node in nodes
+            if node["original_file_path"].startswith((f"models/{layer}/", f"tests/{layer}/"))
+        ]
+        good = [{"unique_id": node["unique_id"], "status": "success"} for node in due]
+        lie(monkeypatch, tmp_path, results={"results": good}, manifest=None)
+        with pytest.raises(LayerFailed, match="dbt says that all is well") as failure:
+            transform.build(own, layer)
+        assert lagging in failure.value.what
+    monkeypatch.undo()
+    for layer in dbt.LAYERS[1:]:
+        transform.build(own, layer)
+
+
+def test_a_killed_dbt_is_named_and_worth_another_try(settings, monkeypatch, tmp_path):
+    lie(monkeypatch, tmp_path, results={"results": GREEN})
+    fake = tmp_path / "fake-dbt"
+    fake.write_text("#!/bin/sh\nkill -9 $$\n")
+    with pytest.raises(Interrupted, match="layer staging: dbt was ended by SIGKILL"):
+        dbt.build(settings.model_copy(update={"home": tmp_path}), "staging")
 
 
 def test_runs_never_overlap_even_when_the_caller_was_killed(settings, monkeypatch, tmp_path):

@@ -1,16 +1,21 @@
 """What one transaction writes, beside another one on the same server."""
 
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import delays
 from ingestion.batch import Batch
 from ingestion.ledger import read_books
-from ingestion.warehouse import Written, positions, write_batch
+from ingestion.warehouse import Ahead, Written, positions, write_batch
+from mercato.errors import Fenced
 from mercato.postgres import Connection, connect
 from mercato.services import endpoints
 from mercato.settings import Settings
@@ -87,3 +92,111 @@ def test_a_good_record_is_loaded_where_one_with_its_id_was_refused(warehouse: Co
     assert warehouse.execute("select array_agg(position order by position) from raw.events").fetchone() == (
         [2, 4],
     )
+
+
+class Second:
+    """A batch handed in while the first is still being written; the first ends when `let_go` is called."""
+
+    def __init__(self, settings: Settings, first: Batch, second: Batch) -> None:
+        self._settings, self._pool, self._held = settings, ThreadPoolExecutor(2), threading.Event()
+        ids = frozenset(one.message_id for one in first.accepted)
+        self.first = self._pool.submit(self._write_first, first)
+        self.second = self._pool.submit(self._write, second, Ahead(first, ids, self.first))
+
+    def let_go(self) -> None:
+        self._held.set()
+        self._pool.shutdown(wait=True)
+
+    def _write_first(self, batch: Batch) -> Written:
+        assert self._held.wait(30)
+        return self._write(batch, None)
+
+    def _write(self, batch: Batch, ahead: Ahead | None) -> Written:
+        with connect(endpoints.warehouse(self._settings), autocommit=True) as connection:
+            return write_batch(connection, batch, ahead)
+
+
+def two_batches(warehouse: Connection, first: list[bytes], second: list[bytes]) -> tuple[Batch, Batch]:
+    at = positions(warehouse, "s", "uid", [0])[0]
+    one, other = Batch("s", "uid", {0: at}, 100_000), Batch("s", "uid", {0: at + len(first)}, 100_000)
+    for number, record in enumerate(first):
+        one.add(0, at + number, record, NOW)
+    for number, record in enumerate(second):
+        other.add(0, at + len(first) + number, record, NOW)
+    return one, other
+
+
+def waiting(warehouse: Connection) -> bool:
+    """Whether a batch has written its rows and waits for the one ahead."""
+    return bool(
+        warehouse.execute(
+            "select 1 from pg_stat_activity where datname = current_database() and state = 'idle in transaction' "
+            "and starts_with(lower(query), 'release')"
+        ).fetchone()
+    )
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(3_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came to that")
+
+
+def test_a_batch_never_overtakes_the_one_ahead_and_leaves_the_ids_of_both_to_it(
+    settings: Settings, warehouse: Connection
+) -> None:
+    first, second = two_batches(
+        warehouse, [raw(event(1)), raw(event(2))], [raw(event(2)), raw(event(3)), raw(event(3))]
+    )
+    both = Second(settings, first, second)
+    until(lambda: waiting(warehouse))
+    assert warehouse.execute("select count(*) from raw.events").fetchone() == (0,)
+    both.let_go()
+    assert (both.first.result().loaded, both.second.result().loaded) == (2, 1)
+    assert both.second.result().duplicate == 2
+    assert read_books(warehouse).differences == []
+
+
+def test_an_id_left_to_the_batch_ahead_is_loaded_where_the_server_refused_it_there(
+    settings: Settings, warehouse: Connection
+) -> None:
+    refused = raw(event(1, properties={"product_id": "p1", "name": "a\0b"}))
+    both = Second(settings, *two_batches(warehouse, [refused, raw(event(2))], [raw(event(1)), raw(event(3))]))
+    until(lambda: waiting(warehouse))
+    both.let_go()
+    assert (both.first.result().loaded, both.first.result().quarantined) == (1, 1)
+    assert (both.second.result().loaded, both.second.result().duplicate) == (2, 0)
+    assert read_books(warehouse).differences == []
+
+
+def test_a_batch_behind_one_that_failed_leaves_nothing(settings: Settings, warehouse: Connection) -> None:
+    first, second = two_batches(warehouse, [raw(event(1))], [raw(event(2))])
+    both = Second(settings, first, second)
+    until(lambda: waiting(warehouse))
+    warehouse.execute("update ops.positions set next_position = 7")  # another worker was here
+    both.let_go()
+    for failed in (both.first, both.second):
+        with pytest.raises(Fenced):
+            failed.result()
+    assert warehouse.execute("select count(*) from raw.message_ids").fetchone() == (0,)
+    assert warehouse.execute("select count(*) from ops.ledger").fetchone() == (0,)
+
+
+def test_a_worker_that_waited_for_another_s_id_counts_it_as_a_duplicate(
+    settings: Settings, warehouse: Connection
+) -> None:
+    batch, _ = two_batches(warehouse, [raw(event(1)), raw(event(2))], [])
+    with connect(endpoints.warehouse(settings)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("insert into raw.message_ids values (%s, 1)", [batch.accepted[0].message_id])
+        written = pool.submit(write_batch, warehouse, batch)
+        until(
+            lambda: bool(
+                other.execute(
+                    "select 1 from pg_locks where not granted and locktype = 'transactionid'"
+                ).fetchone()
+            )
+        )
+        other.commit()
+        assert (written.result().loaded, written.result().duplicate) == (1, 1)

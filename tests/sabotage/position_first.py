@@ -2,7 +2,7 @@
 
 from ingestion import writer
 from ingestion.batch import Batch
-from ingestion.warehouse import Written
+from ingestion.warehouse import Ahead, Written
 from mercato.errors import Fenced
 from mercato.postgres import Connection
 
@@ -10,7 +10,9 @@ WHERE = "where source = %s and source_uid = %s and partition = %s"
 write_batch = writer.write_batch
 
 
-def position_first(connection: Connection, batch: Batch) -> Written:
+def position_first(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written:
+    if ahead:
+        ahead.written.result()  # one after the other: another fault would hide this one
     keys = {number: [batch.source, batch.source_uid, number] for number in batch.ranges}
 
     def move(number: int, position: int, more: str = "") -> int:

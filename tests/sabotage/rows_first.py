@@ -2,13 +2,15 @@
 
 from ingestion import writer
 from ingestion.batch import Batch
-from ingestion.warehouse import Written
+from ingestion.warehouse import Ahead, Written
 from mercato.postgres import Connection, sql
 
 write_batch = writer.write_batch
 
 
-def rows_first(connection: Connection, batch: Batch) -> Written:
+def rows_first(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written:
+    if ahead:
+        ahead.written.result()  # one after the other: another fault would hide this one
     keys = [batch.source, batch.source_uid]
 
     def move(positions: dict[int, int]) -> None:

@@ -7,7 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mercato import currencies
-from mercato.proof import KPIS, TABLES, WITHOUT_CURRENCY, WITHOUT_DAYS, Key, compare
+from mercato.proof import (
+    DIMENSIONS,
+    KPIS,
+    MONEY,
+    TABLES,
+    WITHOUT_CURRENCY,
+    WITHOUT_DAYS,
+    Dimension,
+    Key,
+    Proof,
+    compare,
+    compare_members,
+    members_from_truth,
+)
 
 DAYS = st.integers(0, 5).map(lambda day: date(2026, 11, 1) + timedelta(days=day))
 
@@ -77,6 +90,48 @@ def test_an_emptied_table_is_all_wrong_not_excused(figures: dict[Key, int]) -> N
     for table, rows in tables_of(figures).items():
         found = compare({**tables_of(figures), table: {}}, with_totals(figures)).differences
         assert {one.key for one in found} == {one for one, value in rows.items() if value}
+
+
+@given(st.sampled_from(sorted(DIMENSIONS)), st.data())
+def test_one_wrong_member_of_a_product_country_or_channel_is_found_and_named(
+    name: str, data: st.DataObject
+) -> None:
+    dimension = DIMENSIONS[name]
+    rows = data.draw(truth_rows(dimension))
+    truth = members_from_truth({dimension.rows: rows}, dimension)
+    tables = {
+        table: {one: value for one, value in truth.items() if one[0] in kpis}
+        for table, kpis in dimension.tables.items()
+    }
+    proof = Proof(None)
+    compare_members(proof, name, dimension, tables, truth)
+    compare_members(proof, name, dimension, tables, None)
+    assert proof.differences == []
+    assert proof.member_tables[name] == list(dimension.tables)
+
+    table = data.draw(st.sampled_from(sorted(tables)))
+    kpi = data.draw(st.sampled_from(dimension.tables[table]))
+    wrong = data.draw(
+        st.sampled_from([one for one in tables[table] if one[0] == kpi] + [(kpi, "Atlantis", "ZZZ")])
+    )
+    tables[table][wrong] = tables[table].get(wrong, 0) + 1
+    compare_members(proof, name, dimension, tables, truth)
+    assert [(one.table, one.key) for one in proof.differences] == [(table, wrong)]
+    assert f" of {name} {wrong[1]}: " in str(proof.differences[0])
+    assert table not in proof.member_tables[name]
+
+
+def truth_rows(dimension: Dimension) -> st.SearchStrategy[list[dict[str, object]]]:
+    """Rows of the truth, one a member, with each KPI that a table of the dimension has."""
+    kpis = {kpi for one in dimension.tables.values() for kpi in one}
+    names = st.text("abcdef", min_size=1, max_size=3)
+    row = st.fixed_dictionaries(
+        {**dict.fromkeys(dimension.member, names), "currency": st.just("EUR")}
+        | {f"{kpi}_minor" if kpi in MONEY else kpi: st.integers(1, 10**9) for kpi in sorted(kpis)}
+    )
+    return st.lists(
+        row, min_size=1, max_size=5, unique_by=lambda one: tuple(one[name] for name in dimension.member)
+    )
 
 
 @pytest.mark.parametrize(

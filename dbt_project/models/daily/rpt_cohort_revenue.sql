@@ -30,11 +30,13 @@ numbers as (
 
 ),
 
+-- A refund before a customer's first order, of an order that isn't known, counts in the cohort's first month: no cohort
+-- was there before.
 revenue as (
 
     select
         firsts.cohort_month,
-        customer_months.month,
+        greatest(customer_months.month, firsts.cohort_month) as month,
         customer_months.currency,
         sum(customer_months.orders) as orders,
         sum(customer_months.gross_revenue_minor) as gross_revenue_minor,
@@ -44,7 +46,8 @@ revenue as (
 
     from customer_months
     inner join firsts on customer_months.user_id = firsts.user_id
-    group by firsts.cohort_month, customer_months.month, customer_months.currency
+    group by
+        firsts.cohort_month, greatest(customer_months.month, firsts.cohort_month), customer_months.currency
 
 ),
 

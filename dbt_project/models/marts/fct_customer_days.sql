@@ -26,6 +26,15 @@ orders as (
 refunds as (
 
     select * from {{ ref('fct_refunds') }}
+    where order_known
+
+),
+
+refunds_of_unknown_orders as (
+
+    select * from {{ ref('fct_refunds') }}
+    where not order_known and user_id is not null
+        {{ and_dirty('user_id') }}
 
 ),
 
@@ -71,9 +80,7 @@ movements as (
         0 as discount_minor,
         refund_minor
 
-    from refunds
-    where not order_known and user_id is not null
-        {{ and_dirty('user_id') }}
+    from refunds_of_unknown_orders
 
 ),
 

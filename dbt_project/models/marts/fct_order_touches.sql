@@ -35,6 +35,13 @@ orders as (
 
 ),
 
+-- Twice, once a use: what is used twice is computed wholly, all sessions of all time.
+own_sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+
+),
+
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
@@ -50,10 +57,10 @@ owned as (
         orders.ordered_on,
         orders.currency,
         orders.net_before_refunds_minor as revenue_minor,
-        coalesce(own_session.person_id, 'customer ' || orders.user_id) as person_id
+        coalesce(own_sessions.person_id, 'customer ' || orders.user_id) as person_id
 
     from orders
-    left join sessions as own_session on orders.session_id = own_session.session_id
+    left join own_sessions on orders.session_id = own_sessions.session_id
 
 ),
 

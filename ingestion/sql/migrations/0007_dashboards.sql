@@ -41,7 +41,6 @@ create table ops.disk (
 );
 
 create index ledger_loaded_at_idx on ops.ledger using brin (loaded_at) with (autosummarize = on);
-create index dbt_results_recorded_at_idx on ops.dbt_results (recorded_at);
 
 create function ops.minor_per_major(currency text) returns integer
 language sql immutable parallel safe return case

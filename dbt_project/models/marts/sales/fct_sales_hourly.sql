@@ -79,7 +79,9 @@ final as (
         hour,
         day,
         -- Its hour of its weekday in its month: what the week's pattern is added up from.
-        {{ month_of('day') }} || ' ' || {{ weekday('day') }} || ' ' || cast(extract(hour from hour) as integer) as slot,
+        cast({{ month_of('day') }} as {{ dbt.type_string() }})
+        || ' ' || cast({{ weekday('day') }} as {{ dbt.type_string() }})
+        || ' ' || cast(cast(extract(hour from hour) as integer) as {{ dbt.type_string() }}) as slot,
         country,
         city,
         channel,
