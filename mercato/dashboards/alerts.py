@@ -35,11 +35,11 @@ class Rule:
 
 RULES = (
     Rule("mercato-pipeline-failed", "Pipeline failed",
-         "select distinct on (dag) dag, failed::double precision as value from ops.runs order by "
-         "dag, started_at desc",
-         0, "The last run of {{ $labels.dag }} has {{ $values.A.Value }} red models or tests.",
-         "Open the run in Airflow; its task names the model, the test and the failing rows.",
-         "mercato-pipeline", "red", "page"),
+         "select distinct on (dag_id) dag_id, (state = 'failed')::integer::double precision as value from ops.dag_runs"
+         " where state <> 'running' order by dag_id, started_at desc",
+         0, "The last run of {{ $labels.dag_id }} failed.",
+         "Open the run in Airflow; the DAG's page is its runbook, the red task says what is wrong.",
+         "mercato-pipeline", "dag-runs", "page"),
     Rule("mercato-freshness", "Data is old", "select layer, value from ops.alert_freshness(now())", 1,
          "{{ $labels.layer }} is {{ $values.A.Value }} times as old as it may be.",
          "`mercato status`: do the consumer and Airflow run?", "mercato-pipeline", "fresh", "page",
@@ -58,11 +58,10 @@ RULES = (
          "select event, direction, value from ops.alert_volume(now())", 0,
          "{{ $labels.event }}: {{ $labels.direction }}, beside the same hour of past weeks.",
          "Too few: is a tracker down? Too many: a campaign, or a bot?", "mercato-data", "band"),
-    Rule("mercato-tests", "Tests fail",
-         "select resource_type as kind, count(*) filter (where failed)::double precision as value "
-         "from ops.latest_results"
-         " where resource_type in ('test', 'unit_test') group by resource_type",
-         0, "{{ $values.A.Value }} tests fail.",
+    Rule("mercato-tests", "Models or tests fail",
+         "select resource_type as kind, count(*) filter (where failed)::double precision as value"
+         " from ops.latest_results group by resource_type",
+         0, "{{ $values.A.Value }} of kind {{ $labels.kind }} are red.",
          "They are listed in Pipeline; their rows are in schema test_failures.",
          "mercato-pipeline", "red"),
     Rule("mercato-quality", "Quality under 95 %",

@@ -6,7 +6,7 @@ values, a matrix its columns; and each panel reads exactly one table of `reports
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal["stat", "lines", "bars", "ranking", "matrix", "table"]
@@ -147,7 +147,6 @@ class Dashboard:
     refresh: str = ""
     #: Not part of the report: it shows the last minutes.
     live: bool = False
-    keys: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
         keys = [panel.key for panel in self.panels]

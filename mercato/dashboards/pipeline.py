@@ -3,6 +3,7 @@
 from mercato.dashboards.panel import Dashboard, Dim, Panel, Query, Step, Value, Words
 from mercato.dashboards.vocabulary import HIGH_SHARE_IS_OK, NONE_IS_OK, NOTHING_LOADED
 
+_NO_AIRFLOW = Words("Airflow ran nothing in this period", "Airflow n'a rien exécuté sur cette période")
 _NO_RUN = Words("No run of the models in this period", "Aucune exécution des modèles sur cette période")
 _NO_DRIFT = Words("Senders send what the contract knows", "Les émetteurs respectent le contrat")
 _NO_REJECTS = Words("No record in quarantine", "Aucun enregistrement en quarantaine")
@@ -89,7 +90,31 @@ PIPELINE = Dashboard(
                      Value("p99", "max(p99_ms)", Words("99 of 100", "99 sur 100"), "milliseconds")),
                     time="minute", grain="minute", where="stage = 'produced'"),
               NOTHING_LOADED, 16, 8),
-        Panel("runs", "table", Words("Last runs", "Dernières exécutions"),
+        Panel("dag-runs", "table", Words("Airflow's runs", "Exécutions d'Airflow"),
+              Words("The last runs of each DAG: what started them, how they ended, how long they took.",
+                    "Les dernières exécutions de chaque DAG : déclencheur, issue, durée."),
+              Query("ops.dag_runs", (Value("duration_s", "duration_s", _SECONDS, "seconds"),),
+                    (Dim("started_at", Words("Started", "Début"), unit="moment"), Dim("dag_id", Words("DAG", "DAG")),
+                     Dim("run_type", Words("By", "Par")), Dim("state", Words("State", "État"))),
+                    period="started_at", order="started_at desc", limit=12, grouped=False),
+              _NO_AIRFLOW, 12, 9),
+        Panel("tasks", "table", Words("Airflow's tasks", "Tâches d'Airflow"),
+              Words("The last tasks, latest first. More than one try, or an error, is worth a look.",
+                    "Les dernières tâches. Plus d'un essai, ou une erreur, mérite un regard."),
+              Query("ops.task_runs",
+                    (Value("try_number", "try_number", Words("Tries", "Essais")),
+                     Value("duration_s", "duration_s", _SECONDS, "seconds")),
+                    (Dim("started_at", Words("Started", "Début"), unit="moment"),
+                     Dim("dag_id || '.' || task_id", Words("Task", "Tâche"), "task"),
+                     Dim("state", Words("State", "État")), Dim("left(error, 60)", Words("Error", "Erreur"), "error")),
+                    period="started_at", order="started_at desc", limit=12, grouped=False),
+              _NO_AIRFLOW, 12, 9),
+        Panel("dag-success", "bars", Words("Airflow's runs by hour", "Exécutions d'Airflow par heure"),
+              Words("By how they ended.", "Selon leur issue."),
+              Query("ops.dag_runs", (Value("runs", "count(*)", Words("Runs", "Exécutions")),),
+                    (Dim("state", Words("State", "État")),), time="started_at", grain="hour"),
+              _NO_AIRFLOW, 24, 6, stacked=True),
+        Panel("runs", "table", Words("Last runs of the models", "Dernières exécutions des modèles"),
               Words("An Airflow run, or a command by hand. Its log is in Airflow, or under .mercato/dbt.",
                     "Une exécution Airflow, ou une commande à la main. Son journal est dans "
                     "Airflow, ou sous .mercato/dbt."),

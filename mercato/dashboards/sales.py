@@ -25,9 +25,10 @@ from mercato.dashboards.vocabulary import (
 _MONEY = ("currency",)
 _DAILY = "reports.rpt_daily_sales"
 _COUNTRIES = "reports.rpt_daily_sales_by_country"
-_WEEKDAYS = (Words("Weekday", "Jour"), ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
 _WEEKDAY = Dim(
-    "(array['1 Mon','2 Tue','3 Wed','4 Thu','5 Fri','6 Sat','7 Sun'])[weekday]", _WEEKDAYS[0], "weekday"
+    "(array['1 Mon','2 Tue','3 Wed','4 Thu','5 Fri','6 Sat','7 Sun'])[weekday]",
+    Words("Weekday", "Jour"),
+    "weekday",
 )
 _PREVIOUS = Value(
     "net_revenue_previous_week",

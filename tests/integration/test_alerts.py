@@ -30,6 +30,11 @@ def result(run: int, name: str, kind: str, status: str, ago: str = "1 minute") -
     )
 
 
+def run(number: int, state: str, ago: str) -> str:
+    at = f"now() - interval '{ago}'"
+    return f"insert into ops.dag_runs values ('transform', 'run {number}', 'manual', '{state}', {at})"
+
+
 def batch(
     number: int,
     received: int,
@@ -78,8 +83,8 @@ ORDERS, CHECKOUTS = usual("Order Completed", 100, "EUR", 700_000), usual("Checko
 #: Rule to what makes it fire and what doesn't.
 FIXTURES: dict[str, tuple[list[str], list[str]]] = {
     "mercato-pipeline-failed": (
-        [result(1, "m", "model", "success", "2 hours"), result(2, "m", "model", "error")],
-        [result(1, "m", "model", "error", "2 hours"), result(2, "m", "model", "success")],  # it failed, and was cured
+        [run(1, "success", "2 hours"), run(2, "failed", "1 hour"), run(3, "running", "1 minute")],
+        [run(1, "failed", "2 hours"), run(2, "success", "1 hour")],  # it failed, and was cured
     ),
     "mercato-freshness": (
         [batch(1, 10, ago="20 minutes")],

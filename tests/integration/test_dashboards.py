@@ -42,6 +42,9 @@ EMPTY = {
     "mercato-products/together",
     "mercato-live/delay",
     "mercato-pipeline/freshness",
+    "mercato-pipeline/dag-runs",
+    "mercato-pipeline/tasks",
+    "mercato-pipeline/dag-success",
 }
 
 INTEGERS, NUMBERS, TEXTS = {20, 21, 23}, {20, 21, 23, 700, 701, 1700}, {25, 1043}

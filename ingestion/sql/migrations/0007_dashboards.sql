@@ -307,7 +307,7 @@ language sql stable as $$
             coalesce(sum(h.events) filter (where h.event = 'Payment Failed' and h.hour <= at - interval '2 hours'), 0)
                 / greatest(coalesce(sum(h.events) filter (where h.hour <= at - interval '2 hours'), 0), 1) as usual_share
         from ops.event_hours as h
-        where h.hour > at - interval '7 days' and h.hour <= at and h.event in ('Payment Failed', 'Order Completed')
+        where h.hour > at - interval '7 days' and h.hour < at and h.event in ('Payment Failed', 'Order Completed')
     )
     select 'payments of this hour and the last', case
         when failed >= 5 and failed > all_of_them * usual_share + 3 * sqrt(all_of_them * usual_share) then failed / all_of_them
