@@ -7,6 +7,9 @@ first sight of it less the moment of its produce call, on this machine's one clo
 With `--to marts` Airflow runs too: its DAG `transform` follows raw by itself, and an event is seen when a run that took
 it in has ended green, all its reports and tests included. Goal: p95 under 60 seconds, and no run red.
 
+A second reader asks the Live dashboard's widest panel, as Grafana's role, every 5 seconds: how long each answer takes,
+and how old the newest of the events that it counts was when it came. Goal: p95 of what a looker sees under 10 seconds.
+
     .venv/bin/python benchmarks/freshness.py --rate 2000 --seconds 60
     .venv/bin/python benchmarks/freshness.py --to marts --rate 500 --seconds 600
 """
@@ -19,6 +22,7 @@ import sys
 import threading
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,8 @@ from confluent_kafka import Producer
 from ingest import database, environment, events
 
 from mercato import postgres as driver
+from mercato.dashboards.live import LIVE
+from mercato.dashboards.sql import Chosen, expand, grafana_sql
 from mercato.kafka_admin import Admin
 from mercato.postgres import Endpoint
 from mercato.services import airflow, airflow_api, broker, endpoints, postgres, process
@@ -72,6 +78,10 @@ def main() -> None:
             **found["ops"]
         )
     )
+    print(
+        "  Live, looked at every 5 s: p95 {p95_s:,.1f} s until a look shows it; "
+        "a look takes {query_p95_ms:,.0f} ms".format(**found["live"])
+    )
     if options.json:
         print(json.dumps({**found, "ratios": {"p95 / 1 second": found["p95_ms"] / 1000}}))
 
@@ -91,16 +101,20 @@ def _measure(settings: Settings, rate: int, seconds: float, endpoint: Endpoint) 
     seen: dict[str, float] = {}
     done = threading.Event()
     watcher = threading.Thread(target=watch, args=(endpoint, seen, done))
+    looks: list[tuple[float, int, float]] = []
+    looker = threading.Thread(target=look, args=(endpoint, looks, done))
     with subprocess.Popen(
         command, env=environment(settings, endpoint, name), stderr=subprocess.DEVNULL
     ) as child:
         watcher.start()
+        looker.start()
         began = send(endpoints.kafka(settings), name, rate, seconds + LEAD, sent)
         deadline = time.time() + 30
         while len(seen) < len(sent) and time.time() < deadline:
             time.sleep(0.1)
         done.set()
         watcher.join()
+        looker.join()
         child.terminate()
     assert len(seen) == len(sent), f"{len(sent) - len(seen)} events never came"
     delays = [1000 * (seen[key] - at) for key, at in sent.items() if at > began + LEAD]
@@ -113,7 +127,9 @@ def _measure(settings: Settings, rate: int, seconds: float, endpoint: Endpoint) 
     took = max(sent.values()) - began
     return {
         "events": len(delays), "rate": len(sent) / took, "p50_ms": cuts[49], "p95_ms": cuts[94], "p99_ms": cuts[98],
-        "most_ms": max(delays), "ops": dict(zip(("p50_ms", "p95_ms", "p99_ms"), row or (0, 0, 0), strict=True)),
+        "most_ms": max(delays),
+        "live": _live(sorted(sent.values()), looks, began + LEAD),
+        "ops": dict(zip(("p50_ms", "p95_ms", "p99_ms"), row or (0, 0, 0), strict=True)),
     }  # fmt: skip
 
 
@@ -185,6 +201,33 @@ def print_marts(found: dict[str, Any]) -> None:
     print(
         "  {runs} runs of transform, {red} red, half of them took up to {run_median_s:.0f} s".format(**found)
     )
+
+
+def _live(sent: list[float], looks: list[tuple[float, int, float]], since: float) -> dict[str, float]:
+    """p95 of the seconds from an event's produce call until a look that counts it, and of a look's own."""
+    delays: list[float] = []
+    for at, counted, _ in looks:
+        delays += [at - moment for moment in sent[len(delays) : counted]]
+    measured = [delay for delay, moment in zip(delays, sent, strict=False) if moment > since]
+    took = [seconds for _, _, seconds in looks]
+    return {
+        "p95_s": statistics.quantiles(measured, n=100)[94] if len(measured) > 1 else float("nan"),
+        "query_p95_ms": 1000 * statistics.quantiles(took, n=100)[94] if len(took) > 1 else float("nan"),
+    }
+
+
+def look(endpoint: Endpoint, looks: list[tuple[float, int, float]], done: threading.Event) -> None:
+    """Look at the Live panel of events every 5 seconds; note when, how many it counts, and what the look took."""
+    panel = next(one for one in LIVE.panels if one.key == "by-event")
+    with driver.connect(endpoint, autocommit=True) as connection:
+        while not done.wait(5):
+            now = datetime.now(UTC)
+            sql = expand(
+                grafana_sql(panel), Chosen(now - timedelta(minutes=15), now + timedelta(minutes=1), {})
+            )
+            asked = time.time()
+            rows = connection.execute(sql.encode()).fetchall()
+            looks.append((time.time(), sum(count for *_, count in rows), time.time() - asked))
 
 
 def send(servers: str, topic: str, rate: int, seconds: float, sent: dict[str, float]) -> float:

@@ -36,7 +36,7 @@ class Range:
 
 
 class Accepted(NamedTuple):
-    """A record that passed: its event's id, its COPY line without the batch's id, and when it occurred."""
+    """A record that passed: its event's id, its COPY line without the batch's id, when it occurred, what it is."""
 
     message_id: str
     line: bytes
@@ -45,6 +45,8 @@ class Accepted(NamedTuple):
     raw: bytes
     occurred: datetime
     produced: int | None
+    received: datetime | None  # by the collector
+    event: str  # of track; else page, identify
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Batch:
     #: Unknown properties of accepted records, counted.
     drift: dict[tuple[str, str, str], int] = field(default_factory=dict)
     size: int = 0  # bytes
+    #: Partition to where the source ends, as far as is known.
+    ends: dict[int, int] = field(default_factory=dict)
 
     def extend(self, records: Iterable[Record], now: datetime) -> None:
         """Take records in order, as `add` does."""
@@ -109,8 +113,19 @@ class Batch:
             self.rejects.append(Reject(partition, position, raw, event))
         else:
             line = copy_line(event, partition, position, plain=plain or not _special(raw))
+            name = event.event if event.type == "track" and event.event else event.type
             self.accepted.append(
-                Accepted(event.messageId, line, partition, position, raw, event.timestamp, produced)
+                Accepted(
+                    event.messageId,
+                    line,
+                    partition,
+                    position,
+                    raw,
+                    event.timestamp,
+                    produced,
+                    event.receivedAt,
+                    name,
+                )
             )
 
     def reject(self, refused: dict[Accepted, str]) -> None:

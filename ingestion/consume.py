@@ -133,4 +133,6 @@ class Consumer:
                 break
             if self.until_empty and not (read.records or read.ends):
                 break
+        if batch is not None:
+            batch.ends = stream.known_ends()
         return batch

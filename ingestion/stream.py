@@ -104,6 +104,15 @@ class Stream:
         """Where each partition ends now."""
         return end_offsets(self._servers, self._admin, self.topic)
 
+    def known_ends(self) -> dict[int, int]:
+        """Where each assigned partition ends, as the last fetch told; none for what wasn't fetched yet."""
+        ends = {}
+        for number in self.assigned or ():
+            marks = self._consumer.get_watermark_offsets(TopicPartition(self.topic.name, number), cached=True)
+            if marks and marks[1] >= 0:
+                ends[number] = marks[1]
+        return ends
+
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()

@@ -8,7 +8,7 @@
 4. Move every position the batch touches from where the batch began to where it ends. If one is elsewhere,
    another worker was here: roll back, nothing is written (`Fenced`).
 5. Insert the rejected records with their bytes and reasons, and a ledger row for each partition; the table refuses
-   one that doesn't balance. Count delays and drift.
+   one that doesn't balance. Count events, delays and drift.
 6. Commit. A crash anywhere before leaves nothing; the batch is read again from the old positions.
 """
 
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from ingestion import delays, drift
+from ingestion import delays, drift, rollup
 from ingestion.batch import Accepted, Batch, Reject
 from ingestion.sql import query
 from mercato.errors import Fenced
@@ -107,12 +107,14 @@ def _write(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written
         row = connection.execute(query("next_batch")).fetchone()
         batch_id = row[0] if row else 0
         left = ahead.ids if ahead and not ahead.written.done() else frozenset[str]()
-        loaded = _insert_events(connection, batch, batch_id, left)
+        new = _insert_events(connection, batch, batch_id, left)
+        counts = rollup.count(new)
         if ahead:
             ahead.written.result()
             if left and not _has(ahead.batch, left, batch):
                 raise _CollisionError
         _move_positions(connection, batch, source)
+        loaded = Counter([one.partition for one in new])
         keys = {**source, "batch_id": batch_id}
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -122,11 +124,13 @@ def _write(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written
                 query("insert_ledger"), [_booked(batch, part, loaded) | keys for part in batch.ranges]
             )
             cursor.executemany(query("count_delays"), _delays(batch))
+        if new:
+            where = {"source": batch.source, "partition": min(batch.ranges)}
+            connection.execute(query("count_events"), where | counts)
         if batch.drift:
             found = {"source": batch.source, "partition": min(batch.ranges), **drift.parameters(batch.drift)}
             connection.execute(query("record_drift"), found)
-    new = loaded.total()
-    return Written(batch.records, new, len(batch.accepted) - new, len(batch.rejects))
+    return Written(batch.records, len(new), len(batch.accepted) - len(new), len(batch.rejects))
 
 
 def _has(ahead: Batch, left: frozenset[str], batch: Batch) -> bool:
@@ -143,6 +147,7 @@ def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]
             "partitions": list(batch.ranges),
             "expected": [span.first for span in batch.ranges.values()],
             "next": [span.next for span in batch.ranges.values()],
+            "ends": [batch.ends.get(part, span.next) for part, span in batch.ranges.items()],
         },
     ).rowcount
     if moved != len(batch.ranges):
@@ -160,8 +165,10 @@ class _RefusedError(Exception):
         self.records = records
 
 
-def _insert_events(connection: Connection, batch: Batch, batch_id: int, left: frozenset[str]) -> Counter[int]:
-    """Insert the events whose id is new; returns how many those are by partition. Refused ones become rejects."""
+def _insert_events(
+    connection: Connection, batch: Batch, batch_id: int, left: frozenset[str]
+) -> list[Accepted]:
+    """Insert the events whose id is new and return them. Refused ones become rejects."""
     while batch.accepted:
         try:
             with connection.transaction():
@@ -169,11 +176,11 @@ def _insert_events(connection: Connection, batch: Batch, batch_id: int, left: fr
                 refused = dict(_copy_by_halves(connection, new, batch_id))
                 if refused:
                     raise _RefusedError(refused)
-            return Counter([one.partition for one in new])
+            return new
         except _RefusedError as error:
             # Their ids are free again: of two records with one id the later may be good where the first isn't.
             batch.reject(error.records)
-    return Counter()
+    return []
 
 
 def _claim(connection: Connection, batch: Batch, batch_id: int, left: frozenset[str]) -> list[Accepted]:

@@ -31,6 +31,7 @@ COMMANDS = {
     "verify": "verify",
     "export": "export",
     "runs": "runs",
+    "report": "report",
     "maintain": "maintain",
     "backup": "backup",
     "restore": "backup",

@@ -75,12 +75,13 @@ class Airflow(BaseModel, extra="forbid"):
 
 
 class Alerts(BaseModel, extra="forbid"):
-    """Who is told that a DAG's run failed; without an address nobody is."""
+    """Who is told, by Airflow that a DAG's run failed and by Grafana that an alert fired; without an address nobody."""
 
     webhook: str | None = Field(
         None, description="gets a POST of JSON with `text`, as Slack, Teams and Mattermost take"
     )
     email: str | None = Field(None, description="addresses, with commas between them")
+    slack: str | None = Field(None, description="a Slack incoming webhook, of Grafana's alerts")
     sender: str = "mercato@localhost"
     smtp_host: str = "localhost"
     smtp_port: int = Field(25, ge=1, le=65535)
@@ -112,6 +113,7 @@ class Local(BaseModel, extra="forbid"):
     postgres_port: int | None = Field(None, ge=1, le=65535)
     kafka_port: int | None = Field(None, ge=1, le=65535)
     airflow_port: int | None = Field(None, ge=1, le=65535)
+    grafana_port: int | None = Field(None, ge=1, le=65535)
 
 
 class Settings(BaseSettings):

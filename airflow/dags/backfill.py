@@ -20,7 +20,7 @@ Every task is safe to run twice, and may be killed in the middle: keys that are 
 
 | to do this | type this |
 |---|---|
-| the same | `mercato backfill --from 2026-10-01 --to 2026-11-01 --models fct_orders,rpt_daily_sales` |
+| the same | `mercato backfill --from 2026-10-01 --to 2026-11-01 --models fct_orders,fct_sales_daily` |
 | what is left to do | `select model, count(*) from ops.model_keys_due group by 1` |
 | prove that nothing else is wrong | `mercato verify --full-refresh` |
 """

@@ -23,9 +23,10 @@ on conflict do nothing;
 -- name: move_positions
 -- Compare and set: a row whose position is not the expected one is not updated, and the caller rolls back.
 update ops.positions as p
-set next_position = moved.next_position, updated_at = now()
-from unnest(%(partitions)s::integer[], %(expected)s::bigint[], %(next)s::bigint[])
-    as moved (partition, expected, next_position)
+set next_position = moved.next_position, updated_at = now(),
+    end_position = greatest(moved.end_position, moved.next_position)
+from unnest(%(partitions)s::integer[], %(expected)s::bigint[], %(next)s::bigint[], %(ends)s::bigint[])
+    as moved (partition, expected, next_position, end_position)
 where p.source = %(source)s and p.source_uid = %(source_uid)s
     and p.partition = moved.partition and p.next_position = moved.expected;
 
@@ -63,6 +64,36 @@ copy raw.events (
 insert into ops.delays (minute, worker, stage, counts)
 values (date_trunc('minute', now()), pg_backend_pid(), %(stage)s, %(counts)s)
 on conflict (minute, worker, stage) do update set counts = ops.add_counts(ops.delays.counts, excluded.counts);
+
+-- name: count_events
+-- By the hour in which they occurred, and by the ten seconds in which they came: one statement, one round trip.
+with counted as (
+    select to_timestamp(hour) as hour, event, currency, events, late, amount
+    from unnest(%(hours)s::bigint[], %(events)s::text[], %(currencies)s::text[], %(counts)s::bigint[],
+        %(late)s::bigint[], %(amounts)s::bigint[]) as each (hour, event, currency, events, late, amount)
+), live as (
+    insert into ops.live_events as l (bucket, event, currency, source, partition, events, amount_minor)
+    select date_bin('10 seconds', clock_timestamp(), 'epoch'), event, currency, %(source)s, %(partition)s, sum(events), sum(amount)
+    from counted
+    group by event, currency
+    on conflict (bucket, event, currency, source, partition) do update
+    set events = l.events + excluded.events, amount_minor = l.amount_minor + excluded.amount_minor
+)
+insert into ops.event_hours as h (hour, event, currency, source, partition, events, late, amount_minor)
+select hour, event, currency, %(source)s, %(partition)s, events, late, amount
+from counted
+on conflict (hour, event, currency, source, partition) do update
+set events = h.events + excluded.events, late = h.late + excluded.late,
+    amount_minor = h.amount_minor + excluded.amount_minor;
+
+-- name: forget_live_events
+delete from ops.live_events where bucket < now() - interval '2 days';
+
+-- name: measure_disk
+insert into ops.disk (machine, path, total_bytes, free_bytes)
+values (%(machine)s, %(path)s, %(total)s, %(free)s)
+on conflict (machine, path) do update
+set total_bytes = excluded.total_bytes, free_bytes = excluded.free_bytes, measured_at = now();
 
 -- name: insert_quarantine
 insert into raw.quarantine (

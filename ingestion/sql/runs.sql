@@ -143,8 +143,8 @@ delete from ops.delays where minute < now() - make_interval(days => %(days)s);
 
 -- name: report_tables
 select relname from pg_class
-where relkind = 'r' and relnamespace = to_regnamespace(%(schema)s)
+where relkind in ('r', 'v', 'm') and relnamespace = to_regnamespace(%(schema)s)
 order by relname;
 
 -- name: copy_table
-copy (select * from {table} order by 1, 2) to stdout with (format csv, header);
+copy (select * from {table} as t order by t) to stdout with (format csv, header);

@@ -54,7 +54,7 @@ def backfill(since: datetime, until: datetime, models: str | None, mark_only: bo
 
     \b
     Example:
-      mercato backfill --from 2026-10-01 --to 2026-11-01 --models fct_orders,rpt_daily_sales
+      mercato backfill --from 2026-10-01 --to 2026-11-01 --models fct_orders,fct_sales_daily
     """
     settings = config.load()
     chosen = [name.strip() for name in models.split(",") if name.strip()] if models else []
@@ -104,9 +104,8 @@ def mark(settings: Settings, since: datetime, until: datetime, chosen: list[str]
 
 
 def _by_key(node: dict[str, Any]) -> bool:
-    """Whether the query restricts all that it reads to the keys, and nothing to new batches."""
-    code = node["raw_code"]
-    return "and_dirty(" in code and "and_new(" not in code and not node["config"].get("append")
+    """Whether rows follow from their key alone: new batches aren't added to what there is."""
+    return "and_new" not in node["all_macros"] and not node["config"].get("append")
 
 
 def _layer(node: dict[str, Any]) -> str:

@@ -14,11 +14,14 @@ from rich.console import Console
 
 from data_generator import publish, simulate
 from data_generator.config import Config, midnight
+from ingestion import disk
 from ingestion.consume import Consumer
 from ingestion.migrations import drop_all, migrate
 from ingestion.sql import query
 from ingestion.warehouse import Written
 from mercato import settings as config
+from mercato.commands.report import period as report_period
+from mercato.commands.report import write as write_report
 from mercato.commands.services import start_services
 from mercato.commands.verify import Verdict, examine, print_verdict
 from mercato.errors import MercatoError
@@ -97,12 +100,16 @@ def demo(days: int, seed: int, faults: float, as_json: bool) -> None:
     with steps.step("verify") as tell:
         verdict = examine(settings, truth)
         tell("ledger, facts and reports beside the truth")
+    with steps.step("report") as tell:
+        page = settings.home / "demo" / "report.html"
+        write_report(settings, *report_period(None, None), "en", None, page, None)
+        tell(str(page))
     console.print()
     print_verdict(verdict)
     seconds = round(time.monotonic() - began, 1)
     _say_what_next(settings, console, seconds)
     if as_json:
-        click.echo(json.dumps(_summary(verdict, truth, steps, seconds)))
+        click.echo(json.dumps({**_summary(verdict, truth, steps, seconds), "report": str(page)}))
     if verdict.differences:
         raise SystemExit(1)
 
@@ -119,6 +126,7 @@ def _start_anew(settings: Settings) -> None:
             )
         drop_all(connection)
         migrate(connection)
+        disk.measure(connection, settings.home)
     with Admin(endpoints.kafka(settings)) as admin:
         admin.delete_topic(TOPIC)
         admin.ensure_topic(TOPIC, settings.kafka.partitions)
@@ -190,6 +198,7 @@ def _say_what_next(settings: Settings, console: Console, seconds: float) -> None
             "the tables",
             'cd dbt_project && ../.venv/bin/dbt show --inline "select * from reports.rpt_daily_sales"',
         ),
+        ("the dashboards", str(settings.home / "demo" / "report.html")),
         ("the books", ".venv/bin/mercato verify"),
         ("the truth", str(settings.home / "demo" / "truth.json")),
         ("stop", "make down"),

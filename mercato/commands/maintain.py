@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ingestion import partitions
+from ingestion import disk, partitions
 from ingestion.sql import query
 from mercato import settings as config
 from mercato.postgres import Connection, Missing, connect, sql
@@ -27,7 +27,8 @@ STEPS = ("partitions", "retention", "vacuum", "logs")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as one JSON object on stdout.")
 def maintain(step: str | None, keep_months: int | None, as_json: bool) -> None:
     """Make the partitions of the next months ready, drop those that retention no longer keeps, vacuum and analyse
-    every table, and delete logs and records of runs older than MERCATO_RETENTION__LOG_DAYS.
+    every table, note how full the disk is, and delete logs and records of runs older than
+    MERCATO_RETENTION__LOG_DAYS, and live counts older than two days.
 
     Safe to run at any time, also while events are loaded. Dropped events are gone from raw; the ledger still
     books them. Marts keep what they hold, but a full refresh builds only what raw still has. Quarantined records
@@ -54,6 +55,7 @@ def maintain(step: str | None, keep_months: int | None, as_json: bool) -> None:
                 )
             elif one == "vacuum":
                 found["vacuumed"] = _vacuum(connection)
+                disk.measure(connection, settings.home)
                 words = f"vacuumed and analysed {found['vacuumed']} tables"
             else:
                 found["forgotten"] = _forget(connection, settings)
@@ -84,6 +86,7 @@ def _forget(connection: Connection, settings: Settings) -> dict[str, int]:
         for name in ("results", "task_runs", "dag_runs", "delays")
     }
     before = time.time() - settings.retention.log_days * 86_400
+    connection.execute(query("forget_live_events"))
     found["log files"] = sum(
         _delete_old(folder, before)
         for folder in (settings.home / "airflow" / "logs", settings.home / "dbt" / "logs")

@@ -9,14 +9,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from ingestion import disk
 from ingestion.migrations import migrate
 from ingestion.sql import query
 from mercato import postgres as warehouse
 from mercato import settings as config
 from mercato.commands.verify import draw_balance
+from mercato.dashboards.alerts import contact_points
 from mercato.errors import MercatoError
 from mercato.kafka_admin import Admin
-from mercato.services import airflow, broker, endpoints, postgres, process
+from mercato.services import airflow, broker, endpoints, grafana, postgres, process
 
 
 def start_services(settings: config.Settings) -> None:
@@ -29,13 +31,20 @@ def start_services(settings: config.Settings) -> None:
         endpoints.write_dbt_environment(settings)
         with warehouse.connect(endpoints.warehouse(settings), autocommit=True) as connection:
             migrate(connection)
+            disk.measure(connection, settings.home)
     with Admin(endpoints.kafka(settings)) as admin:
         admin.ensure_topic(settings.kafka.topic, settings.kafka.partitions)
 
 
 @click.command(short_help="Start Postgres, the broker and, if asked, Airflow.")
 @click.option("--airflow", "with_airflow", is_flag=True, help="Start Airflow with its UI, too (10 to 20 s).")
-def up(with_airflow: bool) -> None:
+@click.option(
+    "--grafana",
+    "with_grafana",
+    is_flag=True,
+    help="Start the Grafana that is on the PATH, with our dashboards.",
+)
+def up(with_airflow: bool, with_grafana: bool) -> None:
     """Start the local services: Postgres 18 and a Kafka-protocol broker; safe to run again.
 
     A service whose address is in the settings (MERCATO_WAREHOUSE__HOST, MERCATO_KAFKA__BOOTSTRAP_SERVERS) is
@@ -50,6 +59,9 @@ def up(with_airflow: bool) -> None:
     if with_airflow:
         postgres.start(settings)  # Airflow's metadata is local, though the warehouse may be outside
         airflow.start(settings)
+    if with_grafana:
+        told = settings.alerts
+        grafana.start(settings, contact_points(told.email or "", told.webhook or "", told.slack or ""))
     _print_status(_services(settings))
 
 
@@ -70,6 +82,7 @@ def down(discard: bool, delete_data: bool) -> None:
     settings = config.load()
     if not (discard or delete_data) and broker.running(settings) and settings.kafka.bootstrap_servers is None:
         _refuse_while_in_flight(settings)
+    grafana.stop(settings)
     airflow.stop(settings)
     broker.stop(settings)
     postgres.stop(settings)
@@ -138,6 +151,14 @@ def _services(settings: config.Settings) -> dict[str, dict[str, str]]:
             "state": "up" if healthy else "down",
             "address": airflow.url(settings),
             "note": note if healthy else f"not healthy: {parts or 'no answer'}",
+        }
+    if grafana.running(settings):
+        healthy = grafana.healthy(settings)
+        note = f"user {grafana.USER}, password in {_short(settings.home)}/secrets/grafana-admin"
+        found["grafana"] = {
+            "state": "up" if healthy else "down",
+            "address": grafana.url(settings),
+            "note": note if healthy else f"no answer; read {_short(grafana.folder(settings))}/grafana.log",
         }
     return found
 

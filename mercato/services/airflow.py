@@ -102,6 +102,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": secret(settings.home, "airflow-jwt", size=48),
         # With the default of 5 s a finished task can hold its slot for 5 s.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # On a busy laptop the API took more than the default of 5 s, and a task that hadn't begun was red.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         # A task that a stop or a crash cut off is found within a minute, not after five, and run again.
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",

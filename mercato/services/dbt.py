@@ -96,16 +96,29 @@ def build_copy(
 
 
 def incremental_models(settings: Settings, layer: str | None = None) -> dict[str, dict[str, Any]]:
-    """Name in the books (`schema.name`) to the node, of the models that keep books, as the last run left them."""
+    """Name in the books (`schema.name`) to the node, of the models that keep books, as the last run left them.
+
+    A node has `all_macros` too: the names of all that its query calls, also through others.
+    """
     manifest = json.loads((settings.home / "dbt" / "target" / "manifest.json").read_text("utf-8"))
     return {
-        f"{node['schema']}.{node['alias']}": node
+        f"{node['schema']}.{node['alias']}": {**node, "all_macros": _macros(node, manifest["macros"])}
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model"
         and node["config"].get("incremental_strategy") == "dirty_keys"
         and node["config"]["materialized"] == "incremental"
         and (layer is None or node["original_file_path"].startswith(f"models/{layer}/"))
     }
+
+
+def _macros(node: dict[str, Any], macros: dict[str, dict[str, Any]]) -> set[str]:
+    found: set[str] = set()
+    ahead = list(node["depends_on"]["macros"])
+    while ahead:
+        if (macro := ahead.pop()) not in found:
+            found.add(macro)
+            ahead += macros.get(macro, {}).get("depends_on", {}).get("macros", [])
+    return {macro.rpartition(".")[2] for macro in found}
 
 
 def selection(layer: str) -> list[str]:

@@ -50,6 +50,7 @@ def test_the_demo_proves_its_numbers_twice_and_never_mixes_them_with_others(run:
     second = summary(run("demo", "--days", "3", "--faults", "0.05", "--json"))
     for found in (first, second):
         assert found["verified"] is True
+        assert Path(found["report"]).read_text("utf-8").startswith("<!doctype html>")
         assert found["ledger"]["residual"] == found["ledger"]["in_flight"] == 0
         assert [kind for kind, count in found["faults"].items() if not count] == ["very_late"]  # needs weeks
         assert sum(found["truth"]["orders"].values()) > 0

@@ -18,7 +18,7 @@ from mercato.settings import Settings
 
 Mercato = Callable[..., subprocess.CompletedProcess[str]]
 OCTOBER = ("--from", "2026-10-01", "--to", "2026-11-01")
-TABLES = ("marts.fct_orders", "marts.fct_order_lines", "marts.fct_sessions", "reports.rpt_daily_sales")
+TABLES = ("marts.fct_orders", "marts.fct_order_lines", "marts.fct_sessions", "marts.fct_sales_daily")
 IN_OCTOBER = "ordered_on >= '2026-10-01' and ordered_on < '2026-11-01'"
 
 
@@ -61,7 +61,7 @@ def test_only_the_keys_of_the_period_are_computed_again_and_twice_is_as_good_as_
     assert marked.returncode == 0, marked.stderr
     keys = json.loads(marked.stdout)["keys"]
     assert keys["marts.fct_orders"] == inside
-    assert keys["reports.rpt_daily_sales"] == 31
+    assert keys["marts.fct_sales_daily"] == 31
     for _ in range(2):
         done = mercato("backfill", *OCTOBER, "--json")  # its tests are red: rows outside are still wrong
         assert done.returncode == 1

@@ -23,7 +23,7 @@ from tests.webhook import listening
 #: DAG to the params that it is triggered with.
 GREEN = {
     "transform": {"full_refresh": False}, "ingest": {}, "maintain": {}, "prove": {}, "publish": {},
-    "backfill": {"from": "2026-11-01", "to": "2026-12-01", "models": ["fct_orders", "rpt_daily_sales"]},
+    "backfill": {"from": "2026-11-01", "to": "2026-12-01", "models": ["fct_orders", "fct_sales_daily"]},
 }  # fmt: skip
 MARTS = "select relname, oid from pg_class where relnamespace::regnamespace::text in ('marts', 'reports')"
 

@@ -1,0 +1,1 @@
+"""Dashboards as code: defined once, generated for Grafana, drawn by `mercato report`."""
