@@ -35,6 +35,20 @@ Missing = (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColu
 Gone = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
+_CURES = {
+    "refused": "`mercato up` starts the local one; an outside one is named by MERCATO_WAREHOUSE__*",
+    "password authentication failed": "the password isn't the server's: `mercato up` (with a server of your own: "
+    "`mercato migrate`) tells the server those of the secret files; MERCATO_WAREHOUSE__PASSWORD goes before them",
+    "does not exist": "`mercato up` (with a server of your own: `mercato migrate`) makes roles and databases",
+    "CONNECT privilege": "`mercato migrate` grants each role its rights; MERCATO_WAREHOUSE__DATABASE names the database",
+    "too many connections": "end what isn't needed, or raise the limit: `alter role … connection limit …`",
+    "too many clients": "end what isn't needed, or raise max_connections of the server",
+    "SSL support is not compiled in": "MERCATO_WAREHOUSE__SSLMODE asks for TLS, which this client hasn't",
+    "certificate": "MERCATO_WAREHOUSE__SSLROOTCERT names the file of the authority that the server's certificate is from",
+    "does not support SSL": "turn TLS on at the server, or set MERCATO_WAREHOUSE__SSLMODE",
+}
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """An address of a database, password hidden from repr."""
@@ -87,7 +101,5 @@ def connect(
         )
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise ServiceUnavailable(
-            f"Postgres at {endpoint} doesn't let us in: {reason}",
-            "`mercato up` starts the local one; an outside one is named by MERCATO_WAREHOUSE__*",
-        ) from None
+        cure = next((cure for words, cure in _CURES.items() if words in str(error)), _CURES["refused"])
+        raise ServiceUnavailable(f"Postgres at {endpoint} doesn't let us in: {reason}", cure) from None

@@ -50,7 +50,7 @@ def ok(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[st
 
 
 def test_a_backup_restored_into_an_empty_server_is_whole_and_goes_on(
-    topic: str, mercato: Run, there: Run, warehouse: Connection, elsewhere: Settings, tmp_path: Path
+    mercato: Run, there: Run, warehouse: Connection, elsewhere: Settings, tmp_path: Path
 ) -> None:
     def shop(seed: int, days: int) -> None:
         ok(
