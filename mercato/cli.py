@@ -28,6 +28,7 @@ COMMANDS = {
     "replay": "replay",
     "transform": "transform",
     "backfill": "backfill",
+    "rehearse": "rehearse",
     "verify": "verify",
     "export": "export",
     "runs": "runs",

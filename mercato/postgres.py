@@ -40,11 +40,11 @@ _CURES = {
     "password authentication failed": "the password isn't the server's: `mercato up` (with a server of your own: "
     "`mercato migrate`) tells the server those of the secret files; MERCATO_WAREHOUSE__PASSWORD goes before them",
     "does not exist": "`mercato up` (with a server of your own: `mercato migrate`) makes roles and databases",
-    "CONNECT privilege": "`mercato migrate` grants each role its rights; MERCATO_WAREHOUSE__DATABASE names the database",
+    "CONNECT privilege": "`mercato migrate` gives each role its rights; MERCATO_WAREHOUSE__DATABASE names the database",
     "too many connections": "end what isn't needed, or raise the limit: `alter role … connection limit …`",
     "too many clients": "end what isn't needed, or raise max_connections of the server",
     "SSL support is not compiled in": "MERCATO_WAREHOUSE__SSLMODE asks for TLS, which this client hasn't",
-    "certificate": "MERCATO_WAREHOUSE__SSLROOTCERT names the file of the authority that the server's certificate is from",
+    "certificate": "MERCATO_WAREHOUSE__SSLROOTCERT names the file of the authority of the server's certificate",
     "does not support SSL": "turn TLS on at the server, or set MERCATO_WAREHOUSE__SSLMODE",
 }
 

@@ -1,4 +1,4 @@
-"""What `mercato doctor` asks of the services: ports, the warehouse, the stream. Each yields findings, never an error."""
+"""What `mercato doctor` asks of the services: ports, the warehouse, the stream. Findings, never an error."""
 
 import time
 from collections.abc import Iterator
@@ -106,7 +106,8 @@ def _partitions(connection: Connection) -> Iterator[Finding]:
     (stray,) = connection.execute(query("rows_without_month")).fetchone() or (0,)
     if missing or stray:
         yield Finding(
-            "partitions", f"none for {', '.join(missing) or 'some months'}; {stray:,} events wait in raw.events_default",
+            "partitions",
+            f"none for {', '.join(missing) or 'some months'}; {stray:,} events wait in raw.events_default",
             "`mercato maintain --step partitions` makes them and moves the events",
         )  # fmt: skip
     else:
@@ -121,7 +122,7 @@ def _marts(connection: Connection) -> Iterator[Finding]:
     if waiting is not None and waiting > MARTS_SECONDS:
         yield Finding(
             "marts", f"stale: events loaded {waiting / 60:,.0f} minutes ago are not in the models",
-            "`mercato transform`; if it should run by itself, `mercato up --airflow`, then `mercato runs` says what is red",
+            "`mercato transform`; if Airflow should do it, `mercato up --airflow`; `mercato runs` says what is red",
         )  # fmt: skip
     else:
         yield Finding("marts", "have all that was loaded half an hour ago")
@@ -164,9 +165,10 @@ def _consumer(settings: Settings) -> Iterator[Finding]:
     since = (
         "nothing was ever loaded" if quiet is None else f"nothing was loaded for {quiet / 60:,.0f} minutes"
     )
+    who = f"{connected} connected" if connected else "none is connected"
     yield Finding(
         "consumer",
-        f"{found.in_flight:,} records wait, {since}, {'none is connected' if not connected else f'{connected} connected'}",
+        f"{found.in_flight:,} records wait, {since}, {who}",
         "read its words, then start it again"
         if connected
         else "`mercato consume`; it continues where the last one was",

@@ -21,7 +21,7 @@ def migrate() -> None:
 
     \b
     Example:
-      MERCATO_SECRETS=secrets mercato migrate
+      mercato migrate
     """
     settings = config.load()
     made = _make_roles(settings)

@@ -122,7 +122,8 @@ def test_a_missing_partition(diagnose: Diagnose, warehouse: Connection) -> None:
     ).fetchone() or ("",)
     warehouse.execute(f"drop table raw.{name}")
     warehouse.execute(
-        "insert into raw.events (message_id, type, timestamp, partition, position, batch_id) values ('x', 'page', now(), 0, 0, 0)"
+        "insert into raw.events (message_id, type, timestamp, partition, position, batch_id)"
+        " values ('x', 'page', now(), 0, 0, 0)"
     )
     found = diagnose()["partitions"]
     assert found["seen"] == f"none for {name[-7:].replace('_', '-')}; 1 events wait in raw.events_default"
