@@ -81,7 +81,8 @@ def test_a_rehearsal_leaves_nothing_and_changes_nothing(
 ) -> None:
     def state() -> list:
         return warehouse.execute(
-            "select nspname::text from pg_namespace union all select model || version from ops.models order by 1"
+            "select nspname::text from pg_namespace where nspname !~ '^pg_'"
+            " union all select model || ' ' || version from ops.models order by 1"
         ).fetchall()
 
     def ok(*words: str) -> subprocess.CompletedProcess[str]:
