@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException, Producer
 
 from data_generator.facts import Record
 from data_generator.files import FileSink, StreamSink
+from mercato.brokers import librdkafka
 from mercato.errors import ServiceUnavailable
 
 __all__ = ["FileSink", "KafkaSink", "StreamSink"]
@@ -40,7 +41,7 @@ class KafkaSink:
         self._why = ""
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **librdkafka(bootstrap_servers),
                 "enable.idempotence": True,
                 "acks": "all",
                 "compression.type": "lz4",

@@ -26,7 +26,8 @@ LONGEST_WAIT = 10.0  # seconds between two tries while a service is away
 
 @dataclass(slots=True)
 class Consumer:
-    """One worker. `on_batch` hears of each committed batch, `on_trouble` of each reason to wait."""
+    """One worker. `on_batch` hears of each committed batch, `on_trouble` of each reason to wait, `on_turn` each
+    second or so while both services are there."""
 
     settings: Settings
     endpoint: Endpoint
@@ -34,6 +35,7 @@ class Consumer:
     until_empty: bool = False
     on_batch: Callable[[Written], None] = lambda _: None
     on_trouble: Callable[[str], None] = lambda _: None
+    on_turn: Callable[[], object] = lambda: None
     stop: Event = field(default_factory=Event)
     _progress: bool = False
 
@@ -93,6 +95,7 @@ class Consumer:
         start = stream.take_all if self.until_empty else stream.subscribe
         start(positions)
         while not self.stop.is_set():
+            self.on_turn()
             batch = self._fill(stream)
             if batch is not None and batch.ranges:
                 writer.submit(batch)

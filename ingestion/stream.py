@@ -14,6 +14,7 @@ from typing import cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ingestion.batch import Record
+from mercato.brokers import librdkafka
 from mercato.errors import MercatoError, PositionLost, ServiceUnavailable
 from mercato.kafka_admin import Admin, Topic
 
@@ -185,7 +186,7 @@ def _consumer(bootstrap_servers: str, group: str, partitions: int) -> Consumer:
     logger.setLevel(logging.CRITICAL)  # it reports each retry of a connection; we say "away" once
     return Consumer(
         {
-            "bootstrap.servers": bootstrap_servers,
+            **librdkafka(bootstrap_servers),
             "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "error",

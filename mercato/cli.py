@@ -16,6 +16,8 @@ from mercato.errors import MercatoError
 #: Subcommand to its module in mercato.commands, in the order of the help.
 COMMANDS = {
     "demo": "demo",
+    "init": "init",
+    "migrate": "migrate",
     "up": "services",
     "down": "services",
     "status": "services",
@@ -26,11 +28,14 @@ COMMANDS = {
     "replay": "replay",
     "transform": "transform",
     "backfill": "backfill",
+    "rehearse": "rehearse",
     "verify": "verify",
     "export": "export",
     "runs": "runs",
     "report": "report",
     "maintain": "maintain",
+    "backup": "backup",
+    "restore": "backup",
     "chaos": "chaos",
 }
 

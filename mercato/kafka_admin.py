@@ -13,6 +13,7 @@ from kafka.admin import NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.protocol.consumer import IsolationLevel
 
+from mercato.brokers import kafka_python
 from mercato.errors import MercatoError, ServiceUnavailable
 
 logging.getLogger("kafka").setLevel(
@@ -36,7 +37,7 @@ class Admin:
         self._servers = bootstrap_servers
         try:
             self._client = KafkaAdminClient(
-                bootstrap_servers=bootstrap_servers, request_timeout_ms=10_000, bootstrap_timeout_ms=10_000
+                **kafka_python(bootstrap_servers), request_timeout_ms=10_000, bootstrap_timeout_ms=10_000
             )
         except (KafkaError, OSError, ValueError) as error:
             raise self._away(error) from None

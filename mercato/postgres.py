@@ -10,7 +10,18 @@ from psycopg import Connection, errors, sql
 
 from mercato.errors import ServiceUnavailable
 
-__all__ = ["BadInput", "Connection", "Deadlock", "Duplicate", "Endpoint", "Gone", "Missing", "connect", "sql"]
+__all__ = [
+    "BadInput",
+    "Connection",
+    "Deadlock",
+    "Duplicate",
+    "Endpoint",
+    "Gone",
+    "Missing",
+    "connect",
+    "sql",
+    "verifier",
+]
 
 #: The server refused a value of ours (bad JSON, bad encoding, too deep): the row is bad, not the connection.
 BadInput = (errors.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
@@ -24,6 +35,20 @@ Missing = (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColu
 Gone = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
+_CURES = {
+    "refused": "`mercato up` starts the local one; an outside one is named by MERCATO_WAREHOUSE__*",
+    "password authentication failed": "the password isn't the server's: `mercato up` (with a server of your own: "
+    "`mercato migrate`) tells the server those of the secret files; MERCATO_WAREHOUSE__PASSWORD goes before them",
+    "does not exist": "`mercato up` (with a server of your own: `mercato migrate`) makes roles and databases",
+    "CONNECT privilege": "`mercato migrate` gives each role its rights; MERCATO_WAREHOUSE__DATABASE names the database",
+    "too many connections": "end what isn't needed, or raise the limit: `alter role … connection limit …`",
+    "too many clients": "end what isn't needed, or raise max_connections of the server",
+    "SSL support is not compiled in": "MERCATO_WAREHOUSE__SSLMODE asks for TLS, which this client hasn't",
+    "certificate": "MERCATO_WAREHOUSE__SSLROOTCERT names the file of the authority of the server's certificate",
+    "does not support SSL": "turn TLS on at the server, or set MERCATO_WAREHOUSE__SSLMODE",
+}
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """An address of a database, password hidden from repr."""
@@ -34,9 +59,15 @@ class Endpoint:
     user: str
     password: str = field(repr=False)
     sslmode: str = "prefer"
+    sslrootcert: str = ""  # file of the authority that `verify-ca` and `verify-full` trust
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
+
+
+def verifier(connection: Connection, user: str, password: str) -> str:
+    """What the server stores of a password (SCRAM): `create role … password` takes it in place of the password."""
+    return connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
 
 
 def connect(
@@ -62,6 +93,7 @@ def connect(
             user=endpoint.user,
             password=endpoint.password,
             sslmode=endpoint.sslmode,
+            sslrootcert=endpoint.sslrootcert or None,
             autocommit=autocommit,
             application_name=application,
             connect_timeout=timeout,
@@ -69,7 +101,5 @@ def connect(
         )
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise ServiceUnavailable(
-            f"Postgres at {endpoint} doesn't let us in: {reason}",
-            "`mercato up` starts the local one; an outside one is named by MERCATO_WAREHOUSE__*",
-        ) from None
+        cure = next((cure for words, cure in _CURES.items() if words in str(error)), _CURES["refused"])
+        raise ServiceUnavailable(f"Postgres at {endpoint} doesn't let us in: {reason}", cure) from None

@@ -7,8 +7,9 @@ Run alone: `python -m mercato.settings` prints the settings in force, secrets hi
 import difflib
 import os
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mercato.errors import WrongUse
@@ -18,7 +19,11 @@ PREFIX = "MERCATO_"
 
 
 class Warehouse(BaseModel, extra="forbid"):
-    """Where Postgres is. Without `host` it is the local service that `mercato up` starts."""
+    """Where Postgres is. Without `host` it is the local service that `mercato up` starts.
+
+    With `password` everything is done as `user`; without it each command is its own role, with the password that
+    MERCATO_SECRETS has for it.
+    """
 
     host: str | None = None
     port: int = Field(5432, ge=1, le=65535)
@@ -26,6 +31,7 @@ class Warehouse(BaseModel, extra="forbid"):
     user: str = "mercato"
     password: SecretStr | None = None
     sslmode: str = "prefer"
+    sslrootcert: Path | None = Field(None, description="file of the authority that verify-full trusts")
 
 
 class Kafka(BaseModel, extra="forbid"):
@@ -35,6 +41,13 @@ class Kafka(BaseModel, extra="forbid"):
     topic: str = "events"
     partitions: int = Field(3, ge=1)
     group: str = "mercato"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = Field(
+        None, description="file of the authority that the brokers' certificates are from"
+    )
 
 
 class Ingestion(BaseModel, extra="forbid"):
@@ -104,13 +117,21 @@ class Local(BaseModel, extra="forbid"):
 
 
 class Settings(BaseSettings):
-    """All settings. `home` holds the local state: data, logs, ports, generated secrets."""
+    """All settings. `home` holds the local state: data, logs, ports, generated secrets.
+
+    `environment` sets two stacks on one server apart: with `staging` the database is `warehouse_staging`, the topic
+    `events_staging` and the consumer group `mercato_staging`, unless they are set themselves.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", env_file=ROOT / ".env", extra="ignore"
     )
 
     home: Path = ROOT / ".mercato"
+    environment: str = Field("", pattern=r"^[a-z][a-z0-9_]{0,30}$|^$")
+    secrets: Path | None = Field(
+        None, description="folder of secrets, a file each, as `mercato init` makes it"
+    )
     warehouse: Warehouse = Warehouse()
     kafka: Kafka = Kafka()
     ingestion: Ingestion = Ingestion()
@@ -120,6 +141,16 @@ class Settings(BaseSettings):
     alerts: Alerts = Alerts()
     lineage: Lineage = Lineage()
     proof: Proof = Proof()
+
+    @model_validator(mode="after")
+    def _set_apart(self) -> "Settings":
+        if self.environment:
+            for section, field in (("warehouse", "database"), ("kafka", "topic"), ("kafka", "group")):
+                part: BaseModel = getattr(self, section)
+                if field not in part.model_fields_set:
+                    name = f"{getattr(part, field)}_{self.environment}"
+                    setattr(self, section, part.model_copy(update={field: name}))
+        return self
 
 
 def names() -> list[str]:

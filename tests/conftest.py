@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.migrations import migrate
+from ingestion.sql import query
 from mercato import postgres as driver
 from mercato.kafka_admin import Admin
 from mercato.postgres import Connection
@@ -92,11 +93,13 @@ def settings(services: Settings, servers: str) -> Iterator[Settings]:
     with _superuser(services) as connection:
         connection.execute(f"create database {name} owner mercato template {TEMPLATE}")
     local = postgres.endpoint(services, database=name)
+    with driver.connect(local, autocommit=True) as connection:
+        connection.execute(query("grant_roles"))  # rights on a database are not cloned with it
     yield services.model_copy(
         update={
-            "warehouse": Warehouse(
-                host=local.host, port=local.port, database=name, password=local.password, sslmode="disable"
-            ),
+            # As in production: no password here, each command is its own role.
+            "secrets": services.home / "secrets",
+            "warehouse": Warehouse(host=local.host, port=local.port, database=name, sslmode="disable"),
             "kafka": Kafka(bootstrap_servers=servers, topic=name),
         }
     )

@@ -25,7 +25,7 @@ from mercato.errors import MercatoError
 from mercato.kafka_admin import Admin
 from mercato.postgres import Gone, connect
 from mercato.services import broker, endpoints, postgres, process
-from mercato.settings import PREFIX, Ingestion, Kafka, Local, Settings, Warehouse
+from mercato.settings import PREFIX, Ingestion, Local, Settings, Warehouse
 
 PARTITIONS = 4
 #: Small batches, so that there are many boundaries to be killed at.
@@ -49,7 +49,9 @@ class Stage:
         self.settings = Settings(
             home=self.home,
             warehouse=Warehouse(),
-            kafka=Kafka(bootstrap_servers=outside, topic=topic, partitions=PARTITIONS, group=topic),
+            kafka=settings.kafka.model_copy(
+                update={"topic": topic, "partitions": PARTITIONS, "group": topic}
+            ),
             ingestion=BATCHES,
             local=Local(),
         )

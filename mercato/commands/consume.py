@@ -33,6 +33,7 @@ def consume(until_empty: bool, as_json: bool) -> None:
       mercato consume --until-empty
     """
     settings = config.load()
+    settings.home.mkdir(parents=True, exist_ok=True)
     total = Written(0, 0, 0, 0)
     console = Console(stderr=True)
     bar = Progress(
@@ -55,6 +56,7 @@ def consume(until_empty: bool, as_json: bool) -> None:
         until_empty=until_empty,
         on_batch=on_batch,
         on_trouble=lambda words: click.echo(f"waiting: {words}", err=True),
+        on_turn=(settings.home / "consumer.alive").touch,  # health checks look how old it is
     )
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001

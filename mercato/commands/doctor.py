@@ -6,28 +6,15 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import click
 import psutil
 
-from ingestion.migrations import pending
-from mercato import postgres as warehouse
 from mercato import settings as config
-from mercato.commands.verify import draw_balance
-from mercato.errors import MercatoError
-from mercato.kafka_admin import Admin
-from mercato.services import airflow, broker, endpoints, process
+from mercato.commands.doctor_stack import Finding, ports, postgres_and_tables, stream
+from mercato.services import airflow, process
 from mercato.settings import ROOT, Settings
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check: what was looked at, what was seen, and the cure where it is a problem."""
-
-    check: str
-    seen: str
-    cure: str | None = None
 
 
 @click.command(short_help="Find what is wrong, and give the cure.")
@@ -95,41 +82,6 @@ def _checkout(settings: Settings) -> Iterator[Finding]:
             yield Finding("secrets", f"{path} can be read by others (mode {mode:o})", f"`chmod 600 {path}`")
 
 
-def _postgres(settings: Settings) -> Iterator[Finding]:
-    try:
-        address = endpoints.warehouse(settings)
-        with warehouse.connect(address, autocommit=True) as connection:
-            missing = pending(connection)
-        seen = (
-            f"{address} answers, {f'{len(missing)} migrations to apply' if missing else 'schema up to date'}"
-        )
-        yield Finding("postgres", seen, "`mercato up`" if missing else None)
-    except MercatoError as error:
-        yield Finding("postgres", error.what, error.cure)
-
-
-def _kafka(settings: Settings) -> Iterator[Finding]:
-    try:
-        servers = endpoints.kafka(settings)
-        with Admin(servers) as admin:
-            topic = admin.topic(settings.kafka.topic)
-        if topic is None:
-            yield Finding(
-                "kafka", f"{servers} answers, but has no topic {settings.kafka.topic}", "`mercato up`"
-            )
-        else:
-            memory = " (local, in memory only)" if broker.running(settings) else ""
-            yield Finding("kafka", f"{servers} answers, topic {topic.name} is there{memory}")
-            found = draw_balance(settings)
-            wrong = found.residual or found.differences
-            seen = f"{found.in_flight:,} in flight, residual {found.residual}, {len(found.differences)} differences"
-            yield Finding("ledger", seen, "`mercato verify` names them" if wrong else None)
-    except MercatoError as error:
-        yield Finding("kafka", error.what, error.cure)
-    except warehouse.Missing:
-        pass  # not migrated: the check of Postgres says so
-
-
 def _airflow(settings: Settings) -> Iterator[Finding]:
     if not airflow.running(settings):
         yield Finding("airflow", "not started (`mercato up --airflow`)")
@@ -145,7 +97,8 @@ def _airflow(settings: Settings) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _machine,
     _checkout,
-    _postgres,
-    _kafka,
+    ports,
+    postgres_and_tables,
+    stream,
     _airflow,
 )

@@ -85,11 +85,11 @@ def compare_table(connection: Connection, table: str) -> Differing | None:
     return Differing(table, int(only_here), int(only_there)) if only_here or only_there else None
 
 
-def drop_copy(connection: Connection) -> None:
-    """Drop the copy and what the books say of it."""
+def drop_copy(connection: Connection, prefix: str = dbt.COPY_PREFIX) -> None:
+    """Drop the tables whose schemas have the prefix, and what the books say of them."""
     with connection.transaction():
-        for layer in dbt.LAYERS:
-            schema = sql.Identifier(dbt.COPY_PREFIX + layer)
+        for layer in (*dbt.LAYERS, "test_failures"):
+            schema = sql.Identifier(prefix + layer)
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(schema))
         for name in ("forget_models", "forget_model_changes", "forget_model_reads"):
-            connection.execute(query(name), {"prefix": dbt.COPY_PREFIX})
+            connection.execute(query(name), {"prefix": prefix})

@@ -18,7 +18,7 @@ from typing import Any
 from mercato import postgres
 from mercato.errors import MercatoError, ServiceUnavailable
 from mercato.services import dbt_process, endpoints
-from mercato.services.dbt_results import Layer, judge
+from mercato.services.dbt_results import ALL, Layer, judge
 from mercato.settings import ROOT, Settings
 
 LAYERS = ("staging", "intermediate", "marts", "reports", "daily")
@@ -95,6 +95,40 @@ def build_copy(
     )  # fmt: skip
 
 
+def build_apart(
+    settings: Settings, prefix: str, lock: int, *, on_line: Callable[[str], None] = lambda _: None
+) -> Layer:
+    """Build and test every model wholly, at the watermark that stands, in schemas that begin with `prefix`.
+
+    Raises:
+        LayerFailed: a model or test failed.
+    """
+    started, target = time.monotonic(), settings.home / "dbt" / "target-apart"
+    (target / "run_results.json").unlink(missing_ok=True)
+    env = {**environment(settings), "DBT_TARGET_PATH": str(target)}
+    words = [
+        "--full-refresh",
+        "--exclude",
+        "stg_load_watermark",
+        "--vars",
+        json.dumps({"schema_prefix": prefix}),
+    ]
+    code, last = execute(["build", *words], PROJECT, env, lock, on_line)
+    return judge(ALL, target, code, last, seconds=time.monotonic() - started)
+
+
+def build_watermark(settings: Settings, lock: int, on_line: Callable[[str], None] = lambda _: None) -> None:
+    """Make the load watermark where no transform has yet.
+
+    Raises:
+        MercatoError: it can't be made.
+    """
+    env = {**environment(settings), "DBT_TARGET_PATH": str(settings.home / "dbt" / "target-apart")}
+    code, last = execute(["run", "--select", "stg_load_watermark"], PROJECT, env, lock, on_line)
+    if code:
+        raise MercatoError(f"the load watermark can't be made: {' '.join(last[-3:])}", "`mercato doctor`")
+
+
 def incremental_models(settings: Settings, layer: str | None = None) -> dict[str, dict[str, Any]]:
     """Name in the books (`schema.name`) to the node, of the models that keep books, as the last run left them.
 
@@ -131,7 +165,7 @@ def environment(settings: Settings, project: Path = PROJECT) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {
         **inherited,
-        **endpoints.environment(settings),
+        **endpoints.dbt_environment(settings),
         "DBT_PROFILES_DIR": str(project),
         "DBT_TARGET_PATH": str(settings.home / "dbt" / "target"),
         "DBT_LOG_PATH": str(settings.home / "dbt" / "logs"),

@@ -24,6 +24,10 @@ GONE = re.compile(
 )
 
 
+#: In place of a layer: whatever the project has, but for the load watermark.
+ALL = "all layers"
+
+
 class Interrupted(MercatoError):
     """Somebody ended dbt: trying again can help."""
 
@@ -116,6 +120,12 @@ def _relation(unique_id: str) -> str:
 def _is_due(node: dict[str, Any], layer: str) -> bool:
     path = str(node.get("original_file_path", ""))
     ephemeral = node.get("config", {}).get("materialized") == "ephemeral"  # has no result of its own
+    if layer == ALL:  # the watermark stands, and isn't built nor tested again
+        of = [
+            str(node["name"]),
+            *(name.rpartition(".")[2] for name in node.get("depends_on", {}).get("nodes", [])),
+        ]
+        return "stg_load_watermark" not in of and not ephemeral
     return path.startswith((f"models/{layer}/", f"tests/{layer}/")) and not ephemeral
 
 

@@ -16,21 +16,14 @@ from typing import Any
 from mercato import postgres
 from mercato.errors import MercatoError, ServiceUnavailable, ServiceWontStart
 from mercato.postgres import Endpoint
-from mercato.services import process
+from mercato.services import process, roles
+from mercato.services.roles import AIRFLOW, LOADER, OWNER, READER, TRANSFORMER
 from mercato.services.secrets import secret, write_private
 from mercato.settings import Settings
 
+__all__ = ["LOADER", "OWNER", "READER", "SUPERUSER", "TRANSFORMER"]
+
 SUPERUSER = "postgres"
-#: Roles without a database of their own; what they may do is granted by the warehouse's migrations.
-LOADER = "mercato_loader"
-READER = "mercato_reader"
-#: What dashboards ask must never hold up the warehouse: a minute a query, never a write.
-READER_LIMITS = (
-    "statement_timeout = '60s'",
-    "default_transaction_read_only = on",
-    "idle_in_transaction_session_timeout = '60s'",
-)
-READER_CONNECTIONS = 20
 CONF = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -61,7 +54,7 @@ def folder(settings: Settings) -> Path:
 
 
 def endpoint(settings: Settings, *, database: str = "warehouse", user: str = "mercato") -> Endpoint:
-    """Address of the local server for one of its roles: mercato, the loader, airflow or the superuser.
+    """Address of the local server for one of its roles (`roles`), or the superuser.
 
     Raises:
         ServiceUnavailable: it never started in this checkout.
@@ -92,7 +85,7 @@ def start(settings: Settings) -> None:
         port = process.choose_port(settings.home, "postgres", settings.local.postgres_port)
         _run([str(binaries() / "pg_ctl"), "-D", str(data), "-w", "-t", "60", "-l", str(home / "postgres.log"),
               "-o", f"-p {port}", "start"], home, user)  # fmt: skip
-    _create_roles_and_databases(settings)
+    make_roles(settings)
 
 
 def stop(settings: Settings) -> None:
@@ -142,36 +135,15 @@ def _answers(settings: Settings) -> bool:
         return False
 
 
-def _create_roles_and_databases(settings: Settings) -> None:
+def make_roles(settings: Settings) -> None:
+    """Make the roles and databases that aren't there; the server runs."""
     superuser = endpoint(settings, database="postgres", user=SUPERUSER)
     with postgres.connect(superuser, autocommit=True) as connection:
-        for role, database in (
-            ("mercato", "warehouse"),
-            ("airflow", "airflow"),
-            (LOADER, None),
-            (READER, None),
-        ):
-            name = postgres.sql.Identifier(role)
-            password = postgres.sql.Literal(secret(settings.home, f"postgres-{role}"))
-            if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-                connection.execute(
-                    postgres.sql.SQL("create role {} login password {}").format(name, password)
-                )
-            if database is None:
-                continue
-            if not connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone():
-                connection.execute(
-                    postgres.sql.SQL("create database {} owner {}").format(
-                        postgres.sql.Identifier(database), name
-                    )
-                )
-        reader = postgres.sql.Identifier(READER)
-        limit = postgres.sql.SQL("alter role {} connection limit {}")
-        connection.execute(limit.format(reader, postgres.sql.Literal(READER_CONNECTIONS)))
-        for setting in READER_LIMITS:
-            connection.execute(
-                postgres.sql.SQL("alter role {} set {}").format(reader, postgres.sql.SQL(setting))
-            )
+        roles.make(
+            connection,
+            lambda role: secret(settings.home, f"postgres-{role}"),
+            {settings.warehouse.database: OWNER, "airflow": AIRFLOW},
+        )
 
 
 def _server_user() -> dict[str, Any]:

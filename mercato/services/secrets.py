@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from mercato.errors import MercatoError
+from mercato.errors import MercatoError, WrongUse
 
 
 def secret(home: Path, name: str, *, size: int = 24) -> str:
@@ -22,6 +22,24 @@ def secret(home: Path, name: str, *, size: int = 24) -> str:
     value = secrets.token_urlsafe(size)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(value)
+    return value
+
+
+def read(path: Path) -> str:
+    """The secret in a file.
+
+    Raises:
+        WrongUse: it isn't there, can't be read, or is empty.
+    """
+    try:
+        value = path.read_text("ascii").strip()
+    except OSError as error:
+        raise WrongUse(
+            f"the secret {path} can't be read: {error.strerror}",
+            "`mercato init` makes those that are missing; a container gets those that its service lists",
+        ) from None
+    if not value:
+        raise WrongUse(f"the secret {path} is empty", "delete it; `mercato init` makes another")
     return value
 
 
