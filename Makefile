@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up down clean lock
+.PHONY: help demo test check up down clean lock docs
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -50,6 +50,10 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes --compile-bytecode -r requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# The data dictionary, from the models.
+docs: $(READY)
+	@$(BIN)/python -m mercato.services.dictionary
 
 lock: $(READY)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --group dev --custom-compile-command "make lock" pyproject.toml -o requirements.lock

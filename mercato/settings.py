@@ -67,6 +67,15 @@ class Retention(BaseModel, extra="forbid"):
     log_days: int = Field(30, ge=1, description="days that logs and records of runs are kept")
 
 
+class Backup(BaseModel, extra="forbid"):
+    """Where `mercato backup` writes, and whether `mercato maintain` calls it."""
+
+    folder: Path = ROOT / "backups"
+    keep: int | None = Field(
+        None, ge=1, description="backups kept by `mercato maintain`; without it, it makes none"
+    )
+
+
 class Airflow(BaseModel, extra="forbid"):
     """How Airflow runs the DAGs; whatever else Airflow can be told is an AIRFLOW__* variable, as its users know it."""
 
@@ -136,6 +145,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     ingestion: Ingestion = Ingestion()
     retention: Retention = Retention()
+    backup: Backup = Backup()
     local: Local = Local()
     airflow: Airflow = Airflow()
     alerts: Alerts = Alerts()

@@ -54,11 +54,15 @@ class NotHere(Exception):
 
 
 class Broker:
-    """One broker. `home`: its folder for data and log, made if absent; the same folder, the same records."""
+    """One broker. `home`: its folder for data and log, made if absent; the same records.
 
-    def __init__(self, home: Path, *, heap_mb: int = 256) -> None:
+    `more`: properties beside ours, or in their place.
+    """
+
+    def __init__(self, home: Path, *, heap_mb: int = 256, more: str = "") -> None:
         self.home = home
         self._heap_mb = heap_mb
+        self._more = more
 
     def start(self) -> str:
         """Start it and wait until it serves; returns its bootstrap servers.
@@ -73,7 +77,11 @@ class Broker:
         controller_port = process.choose_port(self.home, "controller", None)
         config = self.home / "server.properties"
         config.write_text(
-            PROPERTIES.format(port=port, controller_port=controller_port, home=self.home), encoding="utf-8"
+            (PROPERTIES + self._more)
+            .replace("{port}", str(port))
+            .replace("{controller_port}", str(controller_port))
+            .replace("{home}", str(self.home)),
+            encoding="utf-8",
         )
         log = self.home / "broker.log"
         if not (self.home / "log" / "meta.properties").exists():

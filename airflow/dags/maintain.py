@@ -3,9 +3,10 @@ settings say so, statistics for the planner, old logs away.
 
 ### When a task is red
 
-1. `partitions`: nothing is lost, events of a month without a partition land in the default one. Clear the task.
-2. `retention`: a lock was held for long. Clear the task when the load is low.
-3. `vacuum`, `logs`: clear the task; tomorrow's run does the same work.
+1. `backup`: the disk or the rights of MERCATO_BACKUP__FOLDER; nothing is dropped until it is green. Clear the task.
+2. `partitions`: nothing is lost, events of a month without a partition land in the default one. Clear the task.
+3. `retention`: a lock was held for long. Clear the task when the load is low.
+4. `vacuum`, `logs`: clear the task; tomorrow's run does the same work.
 
 Every task is safe to run twice, also while events are loaded and models run. One that fails doesn't keep the others.
 
@@ -35,7 +36,7 @@ from mercato_policy import HOUSE, at, command
     **HOUSE,
 )
 def maintain() -> None:
-    """Wire the tasks: `retention` after `partitions`, both change raw; the rest on their own."""
+    """Wire the tasks: `retention` drops events, so it comes after the backup and, as both change raw, `partitions`."""
 
     def step(name: str, does: str, hours: int = 1):
         @task(
@@ -48,10 +49,12 @@ def maintain() -> None:
         return run()
 
     retention = step("retention", "Months of raw events that MERCATO_RETENTION__RAW_MONTHS no longer keeps.")
-    step("partitions", "Partitions of raw events for this month and three more.") >> retention
+    backup = step(
+        "backup", "A backup of the warehouse, if MERCATO_BACKUP__KEEP says how many to keep.", hours=4
+    )
+    [backup, step("partitions", "Partitions of raw events for this month and three more.")] >> retention
     step("vacuum", "Vacuum and statistics of every table.", hours=4)
     step("logs", "Logs and records of runs older than MERCATO_RETENTION__LOG_DAYS.")
-    # A backup is one task more, first of all: command("backup").
 
 
 maintain()

@@ -13,19 +13,19 @@ from mercato import settings as config
 from mercato.errors import MercatoError, WrongUse
 from mercato.postgres import Connection, connect, sql
 from mercato.services import dump, endpoints
-from mercato.settings import ROOT
+from mercato.settings import Settings
 
 
 @click.command(short_help="Write a backup of the warehouse to a folder.")
 @click.option(
-    "--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "backups",
-    help="Where the backup's folder is made. Default: backups/ of the checkout.",
+    "--to", "folder", type=click.Path(file_okay=False, path_type=Path),
+    help="Where the backup's folder is made. Default: MERCATO_BACKUP__FOLDER, else backups/ of the checkout.",
 )  # fmt: skip
 @click.option(
     "--keep", type=click.IntRange(min=1), help="Afterwards, delete all but so many of the newest there."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as one JSON object on stdout.")
-def backup(folder: Path, keep: int | None, as_json: bool) -> None:
+def backup(folder: Path | None, keep: int | None, as_json: bool) -> None:
     """Write the warehouse, as it is at one moment, to a new folder: a dump and a manifest with sums and versions.
 
     Loading and transforms go on meanwhile. What Kafka still holds is not in it: positions are, so a restored
@@ -35,21 +35,30 @@ def backup(folder: Path, keep: int | None, as_json: bool) -> None:
     Example:
       mercato backup --to /mnt/backups --keep 14
     """
-    settings, began = config.load(), time.monotonic()
-    address = endpoints.warehouse(settings)
-    target, manifest = dump.write(address, folder, query("backup_sums"), query("applied_migrations"))
-    seconds = round(time.monotonic() - began, 1)
+    done = make(config.load(), folder=folder, keep=keep)
     click.echo(
-        f"{target}: {manifest['bytes'] / 1e6:,.1f} MB, {manifest['sums']['events']:,} events, {seconds} s",
+        f"{done['folder']}: {done['bytes'] / 1e6:,.1f} MB, {done['sums']['events']:,} events, {done['seconds']} s",
         err=True,
     )
+    if as_json:
+        click.echo(json.dumps(done, default=str))
+
+
+def make(settings: Settings, *, folder: Path | None = None, keep: int | None = None) -> dict[str, Any]:
+    """Write a backup, then delete all but the `keep` newest of this database; the manifest with folder and seconds.
+
+    Raises:
+        MercatoError: pg_dump failed.
+    """
+    began, folder = time.monotonic(), folder or settings.backup.folder
+    address = endpoints.warehouse(settings)
+    target, manifest = dump.write(address, folder, query("backup_sums"), query("applied_migrations"))
     for old in _older(folder, address.database, keep) if keep else []:
         for name in (dump.DUMP, dump.MANIFEST):
             (old / name).unlink(missing_ok=True)
         old.rmdir()
         click.echo(f"{old} deleted", err=True)
-    if as_json:
-        click.echo(json.dumps({"folder": str(target), "seconds": seconds, **manifest}, default=str))
+    return {"folder": str(target), "seconds": round(time.monotonic() - began, 1), **manifest}
 
 
 @click.command(short_help="Restore a backup into an empty warehouse.")

@@ -1,4 +1,4 @@
-"""`mercato maintain`: what the warehouse needs once a day, in four steps that may each be run alone."""
+"""`mercato maintain`: what the warehouse needs once a day, in steps that may each be run alone."""
 
 import json
 import shutil
@@ -11,14 +11,15 @@ import click
 from ingestion import disk, partitions
 from ingestion.sql import query
 from mercato import settings as config
+from mercato.commands.backup import make as make_backup
 from mercato.postgres import Connection, Missing, connect, sql
 from mercato.services import endpoints
 from mercato.settings import Settings
 
-STEPS = ("partitions", "retention", "vacuum", "logs")
+STEPS = ("backup", "partitions", "retention", "vacuum", "logs")
 
 
-@click.command(short_help="Partitions ahead, retention, vacuum, old logs.")
+@click.command(short_help="Backup, partitions ahead, retention, vacuum, old logs.")
 @click.option("--step", type=click.Choice(STEPS), help="Only this step; without it, all in order.")
 @click.option(
     "--keep-months", type=click.IntRange(min=1),
@@ -26,7 +27,7 @@ STEPS = ("partitions", "retention", "vacuum", "logs")
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as one JSON object on stdout.")
 def maintain(step: str | None, keep_months: int | None, as_json: bool) -> None:
-    """Make the partitions of the next months ready, drop those that retention no longer keeps, vacuum and analyse
+    """Write a backup if MERCATO_BACKUP__KEEP says how many to keep, make the partitions of the next months ready, drop those that retention no longer keeps, vacuum and analyse
     every table, note how full the disk is, and delete logs and records of runs older than
     MERCATO_RETENTION__LOG_DAYS, and live counts older than two days.
 
@@ -45,7 +46,12 @@ def maintain(step: str | None, keep_months: int | None, as_json: bool) -> None:
         endpoints.warehouse(settings), autocommit=True, application="mercato maintain"
     ) as connection:
         for one in (step,) if step else STEPS:
-            if one == "partitions":
+            if one == "backup":
+                words = "none made: MERCATO_BACKUP__KEEP is not set"
+                if settings.backup.keep:
+                    found["backup"] = str(make_backup(settings, keep=settings.backup.keep)["folder"])
+                    words = found["backup"]
+            elif one == "partitions":
                 found["made"] = partitions.make(connection)
                 words = f"made {', '.join(found['made']) or 'none, all are there'}"
             elif one == "retention":

@@ -20,7 +20,7 @@ DAGS = {
         "staging": [], "intermediate": ["staging"], "marts": ["intermediate"], "reports": ["marts"],
     },
     "publish": {"daily": [], "exports": ["daily"]},
-    "maintain": {"partitions": [], "retention": ["partitions"], "vacuum": [], "logs": []},
+    "maintain": {"backup": [], "partitions": [], "retention": ["backup", "partitions"], "vacuum": [], "logs": []},
     "prove": {
         "ledger": [], "full_refresh": ["ledger"], "truth": ["full_refresh"],
         "verdict": ["full_refresh", "ledger", "truth"],
