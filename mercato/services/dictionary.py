@@ -19,8 +19,8 @@ TARGET = ROOT / "docs" / "data-dictionary.md"
 LAYERS = ("reports", "marts", "intermediate", "staging")
 HEAD = """# Data dictionary
 
-Written from the models by `make docs`; change the descriptions in `dbt_project/models`, not here. Money is in major units with
-its currency beside it unless a name ends in `_minor`; times are UTC; a day is a day of UTC.
+Written from the models by `make docs`; change the descriptions in `dbt_project/models`, not here. Money is in
+major units with its currency beside it unless a name ends in `_minor`; times are UTC; a day is a day of UTC.
 
 """
 

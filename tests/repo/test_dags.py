@@ -164,7 +164,8 @@ def test_transform_follows_raw_and_the_clock_and_publish_ends_the_chain(read):
     }
     assert outlets == {
         ("ingest", "replay"): ["raw_events"], ("transform", "reports"): ["marts"],
-        ("publish", "daily"): ["daily_reports"], ("publish", "exports"): ["exports"], ("publish", "report"): ["exports"],
+        ("publish", "daily"): ["daily_reports"], ("publish", "exports"): ["exports"],
+        ("publish", "report"): ["exports"],
     }  # fmt: skip
 
 
