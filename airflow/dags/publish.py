@@ -27,7 +27,7 @@ from mercato_policy import DBT_POOL, HOUSE, at, build, command
 @dag(
     dag_id="publish",
     dag_display_name="publish: daily reports and files",
-    description="Once a day: the daily layer of models, every report as a file, the week drawn. Red: the old are there.",
+    description="Once a day: the daily layer, every report as a file, the week drawn. Red: yesterday's are there.",
     doc_md=__doc__,
     schedule=at("15 0 * * *"),
     tags=["dbt", "reports"],
