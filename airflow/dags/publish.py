@@ -1,11 +1,11 @@
 """**Puts what was learnt where people find it**, each morning, after the day is over (UTC): the layer of models that is
-built once a day, then the reports as files.
+built once a day, then the reports as files, and the last whole week drawn to a page and a PDF.
 
 ### When a task is red
 
 1. `daily`: as a layer of `transform`: the message names model, test and failing rows. The tables keep their last good
    state; correct the model or the data, clear the task.
-2. `exports`: the disk is full, or Postgres is away. Files are replaced whole: the old ones are still there.
+2. `exports`, `report`: the disk is full, or Postgres is away. Files are replaced whole: the old ones are still there.
 
 Every task is safe to run twice: clear the red one, and it and those after it run again.
 
@@ -15,6 +15,7 @@ Every task is safe to run twice: clear the red one, and it and those after it ru
 |---|---|
 | the daily layer | `mercato transform --layer daily` |
 | the files | `mercato export --to exports` |
+| the last week on paper | `mercato report --week --html week.html --pdf week.pdf` |
 | where they are | `ls .mercato/exports` |
 """
 
@@ -26,7 +27,7 @@ from mercato_policy import DBT_POOL, HOUSE, at, build, command
 @dag(
     dag_id="publish",
     dag_display_name="publish: daily reports and files",
-    description="Once a day: the daily layer of models, then every report as a file. Red: yesterday's are still there.",
+    description="Once a day: the daily layer, every report as a file, the week drawn. Red: yesterday's are there.",
     doc_md=__doc__,
     schedule=at("15 0 * * *"),
     tags=["dbt", "reports"],
@@ -46,8 +47,17 @@ def publish() -> None:
     def exports() -> dict:
         return command("export")
 
-    # A report as HTML and PDF is one task more after `daily`, beside `exports`: command("report", "--html", …).
-    chain(daily(), exports())
+    @task(
+        doc_md="The last whole week as a page and on paper. Same as `mercato report --week --html … --pdf …`.",
+        outlets=[EXPORTS],
+    )
+    def report() -> dict:
+        from mercato.settings import load
+
+        folder = load().home / "exports"
+        return command("report", "--week", "--html", f"{folder}/week.html", "--pdf", f"{folder}/week.pdf")
+
+    chain(daily(), exports(), report())
 
 
 publish()

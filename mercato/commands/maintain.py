@@ -28,8 +28,8 @@ STEPS = ("backup", "partitions", "retention", "vacuum", "logs")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as one JSON object on stdout.")
 def maintain(step: str | None, keep_months: int | None, as_json: bool) -> None:
     """Write a backup if MERCATO_BACKUP__KEEP says how many to keep, make the partitions of the next months ready,
-    drop those that retention no longer keeps, vacuum and analyse every table, note how full the disk is, and delete
-    logs and records of runs older than MERCATO_RETENTION__LOG_DAYS, and live counts older than two days.
+    drop those that retention no longer keeps, vacuum and analyse every table, note how full the disk is, and
+    delete logs and records of runs older than MERCATO_RETENTION__LOG_DAYS, and live counts older than two days.
 
     Safe to run at any time, also while events are loaded. Dropped events are gone from raw; the ledger still
     books them. Marts keep what they hold, but a full refresh builds only what raw still has. Quarantined records

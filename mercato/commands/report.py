@@ -34,6 +34,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--from", "first", type=_DATE, help=f"First day, UTC.  [default: {DAYS} days before the last]")
 @click.option("--to", "last", type=_DATE, help="Last day, UTC, in whole.  [default: today]")
+@click.option("--week", is_flag=True, help="The last whole week, Monday to Sunday, UTC.")
 @click.option("--lang", type=click.Choice(["en", "fr"]), default="en", show_default=True)
 @click.option("--currency", help="The one shown (first).  [default: the one with most orders]")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as one JSON object on stdout.")
@@ -43,6 +44,7 @@ def report(
     svg_folder: Path | None,
     first: datetime | None,
     last: datetime | None,
+    week: bool,
     lang: Lang,
     currency: str | None,
     as_json: bool,
@@ -52,13 +54,16 @@ def report(
     \b
     Example:
       mercato report --html report.html --pdf report.pdf
-      mercato report --pdf week.pdf --from 2026-11-09 --to 2026-11-15 --lang fr --currency EUR
+      mercato report --week --pdf week.pdf
+      mercato report --pdf days.pdf --from 2026-11-09 --to 2026-11-15 --lang fr --currency EUR
     """
     if html_file is None and pdf_file is None and svg_folder is None:
         raise WrongUse(
             "none of --html, --pdf and --svg is given", "`mercato report --html report.html --pdf report.pdf`"
         )
-    start, end = period(first, last)
+    if week and (first or last):
+        raise WrongUse("--week is given with --from or --to", "give either")
+    start, end = period(*last_week(datetime.now(UTC))) if week else period(first, last)
     began = time.monotonic()
     made = write(config.load(), start, end, lang, currency, html_file, pdf_file, svg_folder)
     if as_json:
@@ -79,6 +84,12 @@ def period(first: datetime | None, last: datetime | None) -> tuple[datetime, dat
     if start > end:
         raise WrongUse("--from is after --to", "give the earlier day first")
     return start, end
+
+
+def last_week(now: datetime) -> tuple[datetime, datetime]:
+    """Monday and Sunday of the last week that is over."""
+    sunday = now - timedelta(days=now.isoweekday())
+    return sunday - timedelta(days=6), sunday
 
 
 def write(
@@ -109,9 +120,9 @@ def write(
         pictures = read(connection, Chosen(start, end, {}), lang)
     days = f"{start:%Y-%m-%d} – {end:%Y-%m-%d}"
     if html_file:
-        html_file.write_text(page.html(pictures, lang, shown, currencies, days), "utf-8")
+        write_whole(html_file, page.html(pictures, lang, shown, currencies, days).encode())
     if pdf_file:
-        pdf_file.write_bytes(paper.pdf(pictures, lang, shown, days))
+        write_whole(pdf_file, paper.pdf(pictures, lang, shown, days))
     if svg_folder:
         svg_folder.mkdir(parents=True, exist_ok=True)
         for dashboard, ones in pictures:
@@ -126,6 +137,13 @@ def write(
         "panels": len(drawn),
         "empty": [f"{one.uid}/{one.panel.key}" for one in drawn if not one.rows],
     }
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or as it was."""
+    draft = path.with_name(path.name + ".new")
+    draft.write_bytes(content)
+    draft.replace(path)
 
 
 def currencies_of(connection: Connection) -> list[str]:

@@ -1,7 +1,6 @@
 """`mercato verify`: do the books balance, and do the marts say what is true?"""
 
 import json
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,12 @@ from ingestion.stream import end_offsets
 from mercato import cohorts
 from mercato import settings as config
 from mercato.commands.full_refresh import prove, settled
+from mercato.commands.proof_tables import count_table, member_table, money_table
 from mercato.errors import WrongUse
 from mercato.kafka_admin import Admin
 from mercato.postgres import Connection, Missing, connect
 from mercato.proof import (
     DIMENSIONS,
-    KPIS,
-    MONEY,
     Figures,
     Proof,
     compare,
@@ -203,9 +201,9 @@ def print_verdict(verdict: Verdict) -> None:
     books.add_row(*(f"{value:,}" for value in verdict.balance.counts().values()))
     console.print(books)
     if verdict.proof:
-        console.print(_count_table(verdict.proof))
-        console.print(_money_table(verdict.proof))
-        console.print(_member_table(verdict.proof))
+        console.print(count_table(verdict.proof))
+        console.print(money_table(verdict.proof))
+        console.print(member_table(verdict.proof))
     if verdict.behind:
         console.print(f"{verdict.behind:,} events are loaded but not yet in the marts: `mercato transform`")
     if verdict.refreshed is not None:
@@ -215,83 +213,6 @@ def print_verdict(verdict: Verdict) -> None:
     if len(verdict.differences) > MOST_DIFFERENCES:
         console.print(f"  and {len(verdict.differences) - MOST_DIFFERENCES} more (all of them with --json)")
     console.print("[red]not verified[/]" if verdict.differences else "[green]verified[/]")
-
-
-def _count_table(proof: Proof) -> Table:
-    table = Table(title="\nEvery KPI, in every table that has it", title_justify="left", box=None)
-    table.add_column("count")
-    if proof.truth:
-        table.add_column("truth", justify="right")
-    table.add_column("warehouse", justify="right")
-    table.add_column("tables that agree on every day")
-    for kpi in KPIS:
-        if kpi in MONEY:
-            continue
-        tables = proof.totals[kpi]
-        row = [
-            kpi.replace("_", " "),
-            " / ".join(f"{value:,}" for value in sorted({*map(_sum, tables.values())})),
-        ]
-        if proof.truth:
-            row.insert(1, f"{_sum(proof.truth[kpi]):,}")
-        table.add_row(*row, _agreeing(proof.agreeing(kpi), list(tables)))
-    table.add_row("conversion", *(f"{share:.2%}" for share in _conversion(proof)))
-    return table
-
-
-def _money_table(proof: Proof) -> Table:
-    """A row a currency; an amount is green where every table has it right on every day."""
-    money = [kpi for kpi in KPIS if kpi in MONEY]
-    table = Table(
-        title="\nMoney, equal in every table on every day where green", title_justify="left", box=None
-    )
-    table.add_column("currency")
-    for kpi in money:
-        table.add_column(kpi.replace("_", " "), justify="right")
-    sums = [proof.truth or {}, *({kpi: totals} for kpi in money for totals in proof.totals[kpi].values())]
-    for currency in sorted(
-        {currency for kpis in sums for kpi in kpis if kpi in MONEY for currency in kpis[kpi]}
-    ):
-        row = []
-        for kpi in money:
-            tables = proof.totals[kpi]
-            values = {totals.get(currency, 0) for totals in tables.values()}
-            values |= {proof.truth[kpi].get(currency, 0)} if proof.truth else set()
-            right = len(proof.agreeing(kpi, currency)) == len(tables)
-            text = " ≠ ".join(show(kpi, value, currency) for value in sorted(values))
-            row.append(f"[{'green' if right else 'red'}]{text}[/]")
-        table.add_row(currency, *row)
-    return table
-
-
-def _member_table(proof: Proof) -> Table:
-    table = Table(title="\nThe same over all days, by", title_justify="left", box=None)
-    table.add_column("")
-    table.add_column("members", justify="right")
-    table.add_column("tables that agree on each")
-    for name, members in proof.members.items():
-        agreeing = _agreeing(proof.member_tables[name], list(DIMENSIONS[name].tables))
-        table.add_row(name, f"{members:,}", agreeing)
-    return table
-
-
-def _agreeing(agreeing: list[str], tables: list[str]) -> str:
-    """How many of the tables agree, and which don't."""
-    wrong = [table for table in tables if table not in agreeing]
-    text = f"[{'red' if wrong else 'green'}]{len(agreeing)} of {len(tables)}[/]"
-    return f"{text}, not {', '.join(wrong)}" if wrong else text
-
-
-def _sum(totals: dict[str, int]) -> int:
-    return sum(totals.values())
-
-
-def _conversion(proof: Proof) -> Iterator[float]:
-    """Converted sessions by sessions: of the truth if there is one, and of the facts."""
-    facts = {kpi: proof.totals[kpi]["marts.fct_sessions"] for kpi in ("sessions", "converted_sessions")}
-    for totals in (proof.truth, facts):
-        if totals:
-            yield _sum(totals["converted_sessions"]) / (_sum(totals["sessions"]) or 1)
 
 
 def _read_kpis(connection: Connection) -> tuple[dict[str, Figures] | None, int]:

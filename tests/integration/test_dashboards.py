@@ -45,6 +45,7 @@ EMPTY = {
     "mercato-pipeline/dag-runs",
     "mercato-pipeline/tasks",
     "mercato-pipeline/dag-success",
+    "mercato-pipeline/failed-runs",
 }
 
 INTEGERS, NUMBERS, TEXTS = {20, 21, 23}, {20, 21, 23, 700, 701, 1700}, {25, 1043}

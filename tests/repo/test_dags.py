@@ -19,7 +19,7 @@ DAGS = {
     "transform": {
         "staging": [], "intermediate": ["staging"], "marts": ["intermediate"], "reports": ["marts"],
     },
-    "publish": {"daily": [], "exports": ["daily"]},
+    "publish": {"daily": [], "exports": ["daily"], "report": ["exports"]},
     "maintain": {"backup": [], "partitions": [], "retention": ["backup", "partitions"], "vacuum": [], "logs": []},
     "prove": {
         "ledger": [], "full_refresh": ["ledger"], "truth": ["full_refresh"],
@@ -165,6 +165,7 @@ def test_transform_follows_raw_and_the_clock_and_publish_ends_the_chain(read):
     assert outlets == {
         ("ingest", "replay"): ["raw_events"], ("transform", "reports"): ["marts"],
         ("publish", "daily"): ["daily_reports"], ("publish", "exports"): ["exports"],
+        ("publish", "report"): ["exports"],
     }  # fmt: skip
 
 

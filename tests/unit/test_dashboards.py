@@ -3,13 +3,14 @@
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mercato.commands.report import last_week
 from mercato.dashboards import alerts, build, letters
 from mercato.dashboards.catalogue import DASHBOARDS
 from mercato.dashboards.panel import Panel, Query, Value, Words
@@ -185,3 +186,10 @@ def test_somebody_is_told_by_each_address_that_is_set_and_no_other() -> None:
     assert kinds("", "", "") == ["email"]
     assert kinds("a@b", "", "https://slack") == ["slack", "email"]
     assert kinds("", "https://hook", "") == ["webhook"]
+
+
+@given(st.datetimes(timezones=st.just(UTC), min_value=datetime(1971, 1, 1)))
+def test_the_last_week_is_over_and_begins_on_a_monday(now: datetime) -> None:
+    monday, sunday = last_week(now)
+    assert (monday.isoweekday(), sunday.isoweekday()) == (1, 7)
+    assert sunday.date() < now.date() <= sunday.date() + timedelta(days=7)
