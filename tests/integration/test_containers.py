@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from mercato.postgres import Connection
-from mercato.services import endpoints, stack
+from mercato.services import endpoints, postgres, stack
 from mercato.settings import ROOT, Settings
 from tests.events import event, raw
 from tests.loads import send
@@ -160,3 +160,17 @@ def test_airflow_is_healthy_part_by_part(containers: Containers) -> None:
         containers.start(name)
     for name in parts:
         containers.wait(name)
+
+
+def test_postgres_takes_what_its_command_says(services: Settings) -> None:
+    """Each option by name: a server of this version, asked what it would be with them."""
+    compose = interpolate(yaml.safe_load((ROOT / "docker-compose.yml").read_text()), dict.fromkeys(
+        ("STACK_UID", "STACK_GID", "KAFKA_CLUSTER_ID"), "1"
+    ))  # fmt: skip
+    options = compose["services"]["postgres"]["command"][1:]
+    data = postgres.folder(services) / "data"
+    for option in options:
+        name = option.removeprefix("--").partition("=")[0]
+        command = [postgres.binaries() / "postgres", "-C", name, "-D", data, *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, bool(done.stdout.strip())) == (0, True), done.stderr
