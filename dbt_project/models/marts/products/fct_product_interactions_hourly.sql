@@ -23,10 +23,10 @@ final as (
         occurred_hour as hour,
         product_id,
         occurred_on as day,
-        sum(case when interaction = 'Product Clicked' then 1 else 0 end) as clicks,
-        sum(case when interaction = 'Product Viewed' then 1 else 0 end) as views,
-        sum(case when interaction = 'Product Added' then 1 else 0 end) as adds,
-        sum(case when interaction = 'Product Removed' then 1 else 0 end) as removals
+        cast(sum(case when interaction = 'Product Clicked' then 1 else 0 end) as bigint) as clicks,
+        cast(sum(case when interaction = 'Product Viewed' then 1 else 0 end) as bigint) as views,
+        cast(sum(case when interaction = 'Product Added' then 1 else 0 end) as bigint) as adds,
+        cast(sum(case when interaction = 'Product Removed' then 1 else 0 end) as bigint) as removals
 
     from interactions
     group by occurred_hour, occurred_on, product_id
