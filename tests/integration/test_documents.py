@@ -172,9 +172,7 @@ def _check_docker(line: Line, folder: Path) -> None:
         _check_mercato(line, folder)
 
 
-def test_the_cheap_ones_run(
-    mercato: Callable[..., subprocess.CompletedProcess[str]], topic: str, tmp_path: Path
-) -> None:
+def test_the_cheap_ones_run(mercato: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
     done = set()
     for line in LINES:
         words = mercato_words(line.words)
