@@ -68,9 +68,10 @@ def test_every_mart_and_report_has_the_same_rows_on_duckdb(warehouse, settings, 
         assert built.returncode == 0, built.stdout[-5000:]
     with duckdb.connect(str(path), read_only=True) as other:
         other.execute("set timezone = 'UTC'")
-        assert other.execute("select count(*) from raw.events").fetchone() == warehouse.execute(
-            "select count(*) from raw.events"
-        ).fetchone()
+        assert (
+            other.execute("select count(*) from raw.events").fetchone()
+            == warehouse.execute("select count(*) from raw.events").fetchone()
+        )
         tables = sorted(table for (table,) in warehouse.execute(TABLES).fetchall())
         assert tables == sorted(table for (table,) in other.execute(TABLES).fetchall())
         assert len(tables) > 40
@@ -84,7 +85,11 @@ def test_every_mart_and_report_has_the_same_rows_on_duckdb(warehouse, settings, 
 
 
 def environment(settings: Settings, folder: Path) -> dict[str, str]:
-    return {**dbt.environment(settings), "DBT_TARGET_PATH": str(folder / "pg"), "DBT_LOG_PATH": str(folder / "pg")}
+    return {
+        **dbt.environment(settings),
+        "DBT_TARGET_PATH": str(folder / "pg"),
+        "DBT_LOG_PATH": str(folder / "pg"),
+    }
 
 
 class Macros:
@@ -97,11 +102,16 @@ class Macros:
             return found.get(f"{warehouse}__{name}") or found[f"default__{name}"]
 
         text = "".join(
-            (dbt.PROJECT / "macros" / f"{name}.sql").read_text("utf-8") for name in ("numbers", "money", "ratio")
+            (dbt.PROJECT / "macros" / f"{name}.sql").read_text("utf-8")
+            for name in ("numbers", "money", "ratio")
         )
-        module = jinja2.Environment(autoescape=False).from_string(
-            text, globals={"adapter": SimpleNamespace(dispatch=dispatch), "var": lambda _: "USD"}
-        ).module
+        module = (
+            jinja2.Environment(autoescape=False)
+            .from_string(
+                text, globals={"adapter": SimpleNamespace(dispatch=dispatch), "var": lambda _: "USD"}
+            )
+            .module
+        )
         found.update({name: getattr(module, name) for name in dir(module)})
         self.ratio, self.quotient, self.major_units = found["ratio"], found["quotient"], found["major_units"]
 
@@ -123,7 +133,9 @@ def engine():
         yield connection
 
 
-@hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     part=st.integers(-(10**13), 10**13), whole=st.integers(0, 10**4).map(lambda n: n * 20) | st.integers(0, 10**13),
     minor=st.integers(-(10**15), 10**15), orders=st.sampled_from([0, 1, 3, 4, 7, 8, 40, 160, 2_000, 99_991]),
