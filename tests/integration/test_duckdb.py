@@ -24,6 +24,8 @@ from mercato.settings import Settings
 from tests import duckdb_copy, streams
 
 BATCH = 5_000
+#: A small shop has no pair of products in five orders.
+VARS = ("--vars", '{"affinity_min_orders": 1}')
 TABLES = """
     select table_schema || '.' || table_name from information_schema.tables
     where table_schema in ('marts', 'reports') and table_type = 'BASE TABLE'
@@ -55,14 +57,14 @@ def test_every_mart_and_report_has_the_same_rows_on_duckdb(warehouse, settings, 
     lines = [record.line for record in streams.stream(shop, 0.05) if record.line is not None]
     load(warehouse, lines)
     built = subprocess.run(
-        [str(dbt_process.program()), "run"], cwd=dbt.PROJECT, env=environment(settings, tmp_path),
+        [str(dbt_process.program()), "run", *VARS], cwd=dbt.PROJECT, env=environment(settings, tmp_path),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert built.returncode == 0, built.stdout[-3000:]
     path = tmp_path / "shop.duckdb"
     duckdb_copy.copy_raw(warehouse, path)
     for _ in range(2):  # the second run replaces what the first has made
-        built = duckdb_copy.run_models(path)
+        built = duckdb_copy.run_models(path, *VARS)
         assert built.returncode == 0, built.stdout[-5000:]
     with duckdb.connect(str(path), read_only=True) as other:
         other.execute("set timezone = 'UTC'")
