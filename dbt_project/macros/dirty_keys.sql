@@ -3,6 +3,14 @@
 
 {# SQL for incremental runs alone: a full refresh, `dbt show`, `dbt compile` and unit tests leave it out. #}
 {% macro in_increments(sql) -%}
+    {{ adapter.dispatch('in_increments')(sql) }}
+{%- endmacro %}
+
+{# Where each run makes whole tables: macros/duckdb.sql. #}
+{% macro default__in_increments(sql) -%}
+{%- endmacro %}
+
+{% macro postgres__in_increments(sql) -%}
     {%- if model.resource_type == 'model' and flags.WHICH not in ['show', 'compile', 'generate'] -%}
         /*increment*/ {{ sql }} /*tnemercni*/
     {%- endif -%}

@@ -4,14 +4,18 @@
     {{ adapter.dispatch('json_text')(column, path) }}
 {%- endmacro %}
 
+{% macro duckdb__json_text(column, path) -%}
+    json_extract_string({{ column }}, '$.{{ path }}')
+{%- endmacro %}
+
 {% macro postgres__json_text(column, path) -%}
     ({{ column }} #>> '{{ '{' ~ path | replace('.', ',') ~ '}' }}')
 {%- endmacro %}
 
 
-{# Exact: JSON numbers are decimal, and numeric keeps them so. #}
+{# Exact: JSON numbers are decimal, and stay so. #}
 {% macro json_numeric(column, path) -%}
-    cast({{ json_text(column, path) }} as numeric)
+    cast({{ json_text(column, path) }} as {{ exact() }})
 {%- endmacro %}
 
 
@@ -25,4 +29,8 @@
     cross join lateral jsonb_array_elements(
         case when jsonb_typeof({{ array }}) = 'array' then {{ array }} else '[]' end
     ) with ordinality as {{ alias }} (item, item_number)
+{%- endmacro %}
+
+{% macro duckdb__json_items(column, path, alias) -%}
+    cross join lateral unnest(json_extract({{ column }}, '$.{{ path }}[*]')) with ordinality as {{ alias }} (item, item_number)
 {%- endmacro %}

@@ -3,7 +3,7 @@
     cast(
         case
             when ({{ part }}) is not null and ({{ whole }}) != 0
-                then least(greatest(cast({{ part }} as numeric) / nullif({{ whole }}, 0), -99999.9999), 99999.9999)
+                then least(greatest({{ quotient(part, 'nullif(' ~ whole ~ ', 0)') }}, -99999.9999), 99999.9999)
         end as numeric(9, 4)
     )
 {%- endmacro %}

@@ -1,6 +1,14 @@
 {# on-run-end: a row for each node to ops.dbt_results, also for those that failed or were skipped. Dashboards,
    alerts and the check "green means green" read it. A failing hook fails the run, so it must not lose any. #}
-{% macro record_results(results) %}
+{% macro record_results(results) -%}
+    {{ adapter.dispatch('record_results')(results) }}
+{%- endmacro %}
+
+{# The books about runs are the warehouse's. #}
+{% macro duckdb__record_results(results) -%}
+{%- endmacro %}
+
+{% macro postgres__record_results(results) %}
     {%- set commands = ['build', 'run', 'test', 'seed', 'snapshot', 'freshness', 'source-freshness'] -%}
     {%- if execute and results and flags.WHICH in commands -%}
         {%- set rows = [] -%}

@@ -9,7 +9,7 @@
         {{ major_units('sum(shipping_minor)', 'currency') }} as shipping,
         {{ major_units('sum(tax_minor)', 'currency') }} as tax,
         -- Before refunds: those of a day belong to orders of other days.
-        {{ major_units('(sum(gross_revenue_minor) - sum(discount_minor)) / nullif(sum(orders), 0)', 'currency') }}
+        {{ major_units(quotient('sum(gross_revenue_minor) - sum(discount_minor)', 'nullif(sum(orders), 0)'), 'currency') }}
             as average_order_value
 {%- endmacro %}
 
@@ -29,8 +29,8 @@
     {%- set upto = "sum(" ~ weight ~ ") over (partition by " ~ of ~ " order by " ~ order_by ~ ")" -%}
     cast(case
         when {{ all }} > 0
-            then round(cast({{ amount }} as numeric) * {{ upto }} / nullif({{ all }}, 0))
-                - round(cast({{ amount }} as numeric) * ({{ upto }} - {{ weight }}) / nullif({{ all }}, 0))
+            then round({{ quotient(amount ~ ' * ' ~ upto, 'nullif(' ~ all ~ ', 0)') }})
+                - round({{ quotient(amount ~ ' * (' ~ upto ~ ' - ' ~ weight ~ ')', 'nullif(' ~ all ~ ', 0)') }})
         when row_number() over (partition by {{ of }} order by {{ order_by }}) = 1 then {{ amount }}
         else 0
     end as bigint)

@@ -1,10 +1,48 @@
-{# The day in UTC, whatever the session's time zone is. #}
+{# A moment as UTC's clock shows it, whatever the session's time zone is. #}
+{% macro utc(moment) -%}
+    {{ adapter.dispatch('utc')(moment) }}
+{%- endmacro %}
+
+{% macro default__utc(moment) -%}
+    {{ moment }} at time zone 'UTC'
+{%- endmacro %}
+
+
+{# The day in UTC. #}
 {% macro utc_day(moment) -%}
-    cast({{ moment }} at time zone 'UTC' as date)
+    cast({{ utc(moment) }} as date)
 {%- endmacro %}
 
 
 {# The hour in UTC, without a time zone. #}
 {% macro utc_hour(moment) -%}
-    date_trunc('hour', {{ moment }} at time zone 'UTC')
+    date_trunc('hour', {{ utc(moment) }})
+{%- endmacro %}
+
+
+{# Microseconds since 1970. #}
+{% macro microseconds(moment) -%}
+    {{ adapter.dispatch('microseconds')(moment) }}
+{%- endmacro %}
+
+{% macro postgres__microseconds(moment) -%}
+    cast(extract(epoch from {{ moment }}) * 1000000 as bigint)
+{%- endmacro %}
+
+{% macro duckdb__microseconds(moment) -%}
+    epoch_us({{ moment }})
+{%- endmacro %}
+
+
+{# Whole seconds from one moment to another, half a second rounded up. #}
+{% macro seconds_between(first, last) -%}
+    {{ adapter.dispatch('seconds_between')(first, last) }}
+{%- endmacro %}
+
+{% macro postgres__seconds_between(first, last) -%}
+    cast(extract(epoch from {{ last }} - {{ first }}) as bigint)
+{%- endmacro %}
+
+{% macro duckdb__seconds_between(first, last) -%}
+    ((epoch_us({{ last }}) - epoch_us({{ first }}) + 500000) // 1000000)
 {%- endmacro %}

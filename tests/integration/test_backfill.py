@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mercato.commands.full_refresh import compare_table
+from mercato.commands.full_refresh import compare_table, drop_copy
 from mercato.postgres import Connection, connect
 from mercato.services import dbt, endpoints
 from mercato.settings import Settings
@@ -23,7 +23,7 @@ IN_OCTOBER = "ordered_on >= '2026-10-01' and ordered_on < '2026-11-01'"
 
 
 @pytest.fixture
-def shop(topic: str, mercato: Mercato, warehouse: Connection) -> Connection:
+def shop(mercato: Mercato, warehouse: Connection) -> Connection:
     """Forty days of a shop around the end of October, transformed; a copy of each table is kept in `kept_…`."""
     words = ["--days", "40", "--end", "2026-11-20", "--seed", "3", "--sessions-per-day", "30"]
     for command in (["generate", *words, "--faults", "0.02"], ["consume", "--until-empty"], ["transform"]):
@@ -74,6 +74,7 @@ def test_only_the_keys_of_the_period_are_computed_again_and_twice_is_as_good_as_
     done = mercato("backfill", "--from", "2026-09-01", "--to", "2026-12-01", "--models", "fct_orders")
     assert done.returncode == 0, done.stderr
     assert differing(shop) == {}
+    drop_copy(shop)
     assert mercato("verify", "--full-refresh").returncode == 0
 
 

@@ -32,7 +32,7 @@ START = datetime(2026, 10, 30, 22, 0, tzinfo=UTC)  # near midnight, near a month
 MODELS = (
     "stg_events", "int_events_sessionized", "int_visitors", "int_orders", "int_product_attributes", "fct_sessions",
     "fct_orders", "fct_order_touches", "fct_customer_days", "dim_customers", "rpt_daily_sales", "rpt_daily_customers",
-    "fct_sales_hourly", "fct_product_interactions", "fct_refund_lines", "fct_inventory_daily", "dim_campaigns",
+    "fct_sales_hourly", "fct_product_interactions_daily", "fct_refund_lines", "fct_inventory_daily", "dim_campaigns",
 )  # fmt: skip
 #: Where a run can be held up, to be killed there: a model's rows being written, or written and not yet in the books.
 TABLES = (

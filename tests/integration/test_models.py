@@ -79,11 +79,26 @@ def test_every_test_runs_in_exactly_one_layer(run):
     assert layers.keys() == set(listed())
 
 
-def test_an_empty_warehouse_builds_and_so_does_docs(run):
+def test_an_empty_warehouse_builds_and_its_docs_describe_every_model_and_column(run, tmp_path):
     built = run("--warn-error", "build")
     assert built.returncode == 0, built.stdout[-2000:]
     docs = run("--warn-error", "docs", "generate")
     assert docs.returncode == 0, docs.stdout[-2000:]
+    manifest, catalog = (
+        json.loads((tmp_path / f"{name}.json").read_text("utf-8")) for name in ("manifest", "catalog")
+    )
+    told = {**manifest["nodes"], **manifest["sources"], **manifest["exposures"]}
+    kinds = ("model", "source", "exposure")
+    bare = [name for name, one in told.items() if one["resource_type"] in kinds and not one["description"]]
+    assert bare == []
+    models = {name: one["columns"] for name, one in catalog["nodes"].items() if name.startswith("model.")}
+    assert len(models) > 80
+    assert [
+        f"{name}.{column}"
+        for name, columns in models.items()
+        for column in columns
+        if not told[name]["columns"].get(column, {}).get("description")
+    ] == []
 
 
 def test_results_are_recorded_also_of_what_failed(run, warehouse):

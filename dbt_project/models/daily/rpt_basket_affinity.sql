@@ -84,7 +84,7 @@ final as (
         {{ ratio('both_ways.orders_together', 'totals.orders') }} as support,
         {{ ratio('both_ways.orders_together', 'product.orders') }} as confidence,
         cast(
-            1.0 * both_ways.orders_together * totals.orders / (1.0 * product.orders * other_product.orders)
+            {{ quotient('1.0 * both_ways.orders_together * totals.orders', '1.0 * product.orders * other_product.orders') }}
             as numeric(18, 4)
         ) as lift
 

@@ -53,15 +53,15 @@ with_mean as (
 
 ),
 
+-- The prediction for a year as one fraction, so that it is rounded once.
 predicted as (
 
     select
         *,
-        case
-            -- Nobody has ever come back, or all came today: nothing is known of the next order.
-            when all_repeat_orders = 0 or all_days = 0 then 0
-            else 365.0 * (1 + repeat_orders) / (1.0 * all_days / all_repeat_orders + days)
-        end as orders_12m
+        365 * (1 + repeat_orders) * all_repeat_orders as part,
+        all_days + days * all_repeat_orders as whole,
+        -- Nobody has ever come back, or all came today: nothing is known of the next order.
+        all_repeat_orders = 0 or all_days = 0 as unknown
 
     from with_mean
 
@@ -76,10 +76,16 @@ final as (
         last_order_on,
         cast(orders as bigint) as orders,
         {{ major_units('net_revenue_minor', 'currency') }} as historic_value,
-        {{ major_units('net_revenue_minor / orders', 'currency') }} as average_net_value,
-        cast(orders_12m as numeric(12, 4)) as predicted_orders_12m,
+        {{ major_units(quotient('net_revenue_minor', 'orders'), 'currency') }} as average_net_value,
+        cast(
+            case when unknown then 0 else {{ quotient('part', 'nullif(whole, 0)') }} end as numeric(12, 4)
+        ) as predicted_orders_12m,
         -- Who gave back more than was bought is worth nothing, not less.
-        {{ major_units('orders_12m * greatest(net_revenue_minor, 0) / orders', 'currency') }} as predicted_value_12m
+        {{ major_units(
+            'case when unknown then 0 else '
+            ~ quotient('part * greatest(net_revenue_minor, 0)', 'nullif(whole * orders, 0)') ~ ' end',
+            'currency'
+        ) }} as predicted_value_12m
 
     from predicted
 

@@ -35,8 +35,8 @@ kept as (
 
     select
         orders.order_id,
-        1.0 * (orders.net_before_refunds_minor - coalesce(refunds.refund_minor, 0))
-        / nullif(orders.gross_revenue_minor, 0) as share
+        orders.net_before_refunds_minor - coalesce(refunds.refund_minor, 0) as net_minor,
+        nullif(orders.gross_revenue_minor, 0) as gross_minor
 
     from orders
     left join refunds on orders.order_id = refunds.order_id and orders.currency = refunds.currency
@@ -49,7 +49,7 @@ members as (
         'customer' as subject,
         currency,
         user_id as member,
-        cast(sum(net_revenue_minor) as numeric) as net_minor
+        cast(sum(net_revenue_minor) as numeric(38, 6)) as net_minor
 
     from customer_months
     group by currency, user_id
@@ -61,7 +61,10 @@ members as (
         'product' as subject,
         order_lines.currency,
         order_lines.product_id as member,
-        sum(order_lines.gross_minor * coalesce(kept.share, 0)) as net_minor
+        cast(
+            sum(coalesce({{ quotient('1.0 * order_lines.gross_minor * kept.net_minor', 'kept.gross_minor') }}, 0))
+            as numeric(38, 6)
+        ) as net_minor
 
     from order_lines
     inner join kept on order_lines.order_id = kept.order_id
@@ -89,8 +92,10 @@ inequality as (
         subject,
         currency,
         cast(
-            2 * sum(place_from_below * positive_minor) / nullif(max(members) * sum(positive_minor), 0)
-            - 1.0 * (max(members) + 1) / max(members) as numeric(9, 4)
+            {{ quotient(
+                '2 * sum(place_from_below * positive_minor) - (max(members) + 1) * sum(positive_minor)',
+                'nullif(max(members) * sum(positive_minor), 0)'
+            ) }} as numeric(9, 4)
         ) as gini
 
     from ranked

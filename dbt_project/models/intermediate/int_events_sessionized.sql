@@ -91,7 +91,7 @@ final as (
     select
         message_id,
         -- From visitor and start, so that the same events give the same id in every rebuild.
-        {{ dbt.hash("anonymous_id || '|' || cast(extract(epoch from session_started_at) * 1000000 as bigint)") }} as session_id,
+        {{ dbt.hash("anonymous_id || '|' || " ~ microseconds('session_started_at')) }} as session_id,
         anonymous_id,
         session_started_at,
         user_id,

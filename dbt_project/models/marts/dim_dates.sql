@@ -79,7 +79,7 @@ final as (
             {%- endfor %}
         end as weekday_name,
         weekday >= 6 as is_weekend,
-        {{ dbt.datediff('first_day', 'day', 'day') }} + 1 as day_of_year
+        cast({{ dbt.datediff('first_day', 'day', 'day') }} + 1 as integer) as day_of_year
 
     from told
 

@@ -23,7 +23,7 @@ last_known as (
         max(case when attribute = 'product_name' then value end) as product_name,
         max(case when attribute = 'brand' then value end) as brand,
         max(case when attribute = 'category' then value end) as category,
-        cast(max(case when attribute = 'price' then value end) as numeric) as price,
+        cast(max(case when attribute = 'price' then value end) as {{ exact() }}) as price,
         max(case when attribute = 'price_currency' then value end) as price_currency,
         max(case when attribute = 'any_currency' then value end) as any_currency,
         min(first_seen_at) as first_seen_at,

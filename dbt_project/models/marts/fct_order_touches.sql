@@ -103,11 +103,12 @@ final as (
         revenue_minor,
         -- Rounded on the running sum, so that the parts of an order add up to it exactly.
         cast(
-            round(1.0 * touch_number / touches, 4) - round(1.0 * (touch_number - 1) / touches, 4) as numeric(9, 4)
+            round({{ quotient('touch_number', 'touches') }}, 4) - round({{ quotient('touch_number - 1', 'touches') }}, 4)
+            as numeric(9, 4)
         ) as linear_orders,
         cast(
-            round(1.0 * revenue_minor * touch_number / touches)
-            - round(1.0 * revenue_minor * (touch_number - 1) / touches) as bigint
+            round({{ quotient('1.0 * revenue_minor * touch_number', 'touches') }})
+            - round({{ quotient('1.0 * revenue_minor * (touch_number - 1)', 'touches') }}) as bigint
         ) as linear_revenue_minor
 
     from numbered

@@ -95,7 +95,7 @@ final as (
         {{ utc_day('started_at') }} as started_on,
         {{ utc_hour('started_at') }} as started_hour,
         ended_at,
-        cast(extract(epoch from ended_at - started_at) as bigint) as duration_s,
+        {{ seconds_between('started_at', 'ended_at') }} as duration_s,
         events,
         page_views,
         product_views,

@@ -11,5 +11,5 @@
 -- promise that: a batch that began earlier may commit later and would be passed over for ever.
 -- Stored: all models of a run, and of runs of later layers, see the same events while loading goes on.
 select
-    pg_snapshot_xmin(pg_current_snapshot()) as load_xid,
+    {{ load_watermark() }} as load_xid,
     now() as advanced_at

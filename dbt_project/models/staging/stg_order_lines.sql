@@ -11,24 +11,39 @@ events as (
 
 ),
 
+-- Materialized: inlined, an order's whole JSON would be unpacked again for each of its lines.
+orders as materialized (
+
+    select
+        message_id,
+        occurred_at,
+        batch_id,
+        properties,
+        {{ json_text('properties', 'order_id') }} as order_id,
+        -- The order's currency rules: a line in another would make the order's sums meaningless.
+        {{ currency_code(json_text('properties', 'currency')) }} as currency
+
+    from events
+    where event_type = 'track' and event_name = 'Order Completed'
+        {{ and_new_batches() }}
+
+),
+
 lines as (
 
     select
-        events.message_id,
-        events.occurred_at,
-        events.batch_id,
-        events.properties,
+        orders.message_id,
+        orders.occurred_at,
+        orders.batch_id,
+        orders.order_id,
+        orders.currency,
         products.item as product,
         products.item_number as line_number,
-        -- The order's currency rules: a line in another would make the order's sums meaningless.
-        {{ currency_code(json_text('events.properties', 'currency')) }} as currency,
         {{ json_numeric('products.item', 'price') }} as price,
         coalesce(cast({{ json_numeric('products.item', 'quantity') }} as bigint), 1) as quantity
 
-    from events
-    {{ json_items('events.properties', 'products', 'products') }}
-    where events.event_type = 'track' and events.event_name = 'Order Completed'
-        {{ and_new_batches() }}
+    from orders
+    {{ json_items('orders.properties', 'products', 'products') }}
 
 ),
 
@@ -36,7 +51,7 @@ final as (
 
     select
         message_id,
-        {{ json_text('properties', 'order_id') }} as order_id,
+        order_id,
         line_number,
         occurred_at,
         {{ json_text('product', 'product_id') }} as product_id,

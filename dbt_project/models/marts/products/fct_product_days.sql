@@ -3,7 +3,7 @@
     key='day',
     unique_key=['day', 'product_id'],
     dirty_keys="
-        {{ changed('fct_product_interactions_hourly', 'day', 'date') }}
+        {{ changed('fct_product_interactions_daily', 'day', 'date') }}
         union all
         {{ changed('fct_order_lines', 'ordered_on', 'date') }}
         union all
@@ -17,7 +17,7 @@ with
 
 interactions as (
 
-    select * from {{ ref('fct_product_interactions_hourly') }}
+    select * from {{ ref('fct_product_interactions_daily') }}
     where true
         {{ and_dirty('day') }}
 

@@ -4,8 +4,8 @@
     unique_key='interaction_id',
     append=true,
     dirty_keys="{{ changed('stg_product_interactions', 'batch_id', 'bigint') }}",
-    emits={'occurred_hour': 'occurred_hour', 'priced_on': 'case when price_minor is not null then occurred_on end'},
-    indexes=[{'columns': ['occurred_hour']}, {'columns': ['occurred_on']}],
+    emits={'batch_id': 'batch_id'},
+    indexes=[{'columns': ['batch_id']}],
 ) }}
 
 with

@@ -3,7 +3,7 @@
     key='day',
     unique_key=['day', 'product_id', 'currency'],
     dirty_keys="
-        {{ changed('fct_product_interactions', 'priced_on', 'date') }}
+        {{ changed('fct_product_prices_shown', 'day', 'date') }}
         union all
         {{ changed('fct_order_lines', 'ordered_on', 'date') }}
         union all
@@ -15,19 +15,21 @@
 
 with
 
-interactions as (
+shown as (
 
     select
-        occurred_on as day,
+        day,
         product_id,
         currency,
         price_minor,
-        occurred_at,
+        lowest_price_minor,
+        highest_price_minor,
+        shown_at as occurred_at,
         interaction_id as tie_breaker
 
-    from {{ ref('fct_product_interactions') }}
-    where price_minor is not null
-        {{ and_dirty('occurred_on') }}
+    from {{ ref('fct_product_prices_shown') }}
+    where true
+        {{ and_dirty('day') }}
 
 ),
 
@@ -38,6 +40,8 @@ order_lines as (
         product_id,
         currency,
         unit_price_minor as price_minor,
+        unit_price_minor as lowest_price_minor,
+        unit_price_minor as highest_price_minor,
         ordered_at as occurred_at,
         order_id || '|' || line_number as tie_breaker
 
@@ -54,6 +58,8 @@ updates as (
         product_id,
         {{ currency_code('stated_currency') }} as currency,
         {{ minor_units('price', currency_code('stated_currency')) }} as price_minor,
+        {{ minor_units('price', currency_code('stated_currency')) }} as lowest_price_minor,
+        {{ minor_units('price', currency_code('stated_currency')) }} as highest_price_minor,
         occurred_at,
         message_id as tie_breaker
 
@@ -65,7 +71,7 @@ updates as (
 
 sightings as (
 
-    select * from interactions
+    select * from shown
     union all
     select * from order_lines
     union all
@@ -76,12 +82,15 @@ sightings as (
 ranked as (
 
     select
-        *,
+        day,
+        product_id,
+        currency,
+        price_minor,
         row_number() over (
             partition by day, product_id, currency order by occurred_at desc, tie_breaker desc
         ) as recency,
-        min(price_minor) over (partition by day, product_id, currency) as lowest_price_minor,
-        max(price_minor) over (partition by day, product_id, currency) as highest_price_minor
+        min(lowest_price_minor) over (partition by day, product_id, currency) as lowest_price_minor,
+        max(highest_price_minor) over (partition by day, product_id, currency) as highest_price_minor
 
     from sightings
 

@@ -119,7 +119,7 @@ final as (
         {{ major_units('discount_minor', 'currency') }} as discounts,
         {{ major_units('refund_minor', 'currency') }} as refunds,
         {{ major_units('gross_revenue_minor - discount_minor - refund_minor', 'currency') }} as net_revenue,
-        {{ major_units('(gross_revenue_minor - discount_minor) / nullif(orders, 0)', 'currency') }} as average_order_value
+        {{ major_units(quotient('gross_revenue_minor - discount_minor', 'nullif(orders, 0)'), 'currency') }} as average_order_value
 
     from summed
 

@@ -53,7 +53,7 @@ final as (
         cast(sold.orders as bigint) as orders,
         cast(sold.units as bigint) as units,
         {{ major_units('sold.gross_minor', 'sold.currency') }} as gross_revenue,
-        {{ major_units('sold.gross_minor / nullif(sold.units, 0)', 'sold.currency') }} as average_price,
+        {{ major_units(quotient('sold.gross_minor', 'nullif(sold.units, 0)'), 'sold.currency') }} as average_price,
         sold.first_sold_at,
         sold.last_sold_at
 

@@ -68,9 +68,7 @@ known as (
     select
         *,
         case when unknown_centres = 0 then cast(on_hand as bigint) end as known_on_hand,
-        cast(
-            sold_lately as numeric
-        ) / least({{ dbt.datediff('first_day', 'last_day', 'day') }} + 1, {{ days_looked_at }}) as sold_a_day
+        least({{ dbt.datediff('first_day', 'last_day', 'day') }} + 1, {{ days_looked_at }}) as days
 
     from summed
 
@@ -88,9 +86,9 @@ final as (
         known.delivered,
         known.sold,
         known.known_on_hand as on_hand,
-        cast(known.sold_a_day as numeric(22, 3)) as sold_a_day,
+        cast({{ quotient('known.sold_lately', 'known.days') }} as numeric(22, 3)) as sold_a_day,
         {{ ratio('known.sold_since_known', 'known.sold_since_known + known.known_on_hand') }} as sell_through_rate,
-        {{ ratio('known.known_on_hand', 'known.sold_a_day') }} as days_of_cover
+        {{ ratio('known.known_on_hand * known.days', 'known.sold_lately') }} as days_of_cover
 
     from known
     left join products on known.product_id = products.product_id

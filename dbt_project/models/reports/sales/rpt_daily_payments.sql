@@ -21,9 +21,9 @@ final as (
         payment_method,
         currency,
         count(*) as attempts,
-        sum(case when outcome = 'paid' then 1 else 0 end) as orders,
-        sum(case when outcome = 'failed' then 1 else 0 end) as failed,
-        sum(case when outcome = 'abandoned' then 1 else 0 end) as abandoned,
+        cast(sum(case when outcome = 'paid' then 1 else 0 end) as bigint) as orders,
+        cast(sum(case when outcome = 'failed' then 1 else 0 end) as bigint) as failed,
+        cast(sum(case when outcome = 'abandoned' then 1 else 0 end) as bigint) as abandoned,
         {{ ratio("sum(case when outcome = 'failed' then 1 else 0 end)", 'count(*)') }} as failure_rate,
         {{ major_units("sum(case when outcome = 'paid' then amount_minor else 0 end)", 'currency') }} as paid,
         {{ major_units("sum(case when outcome = 'failed' then coalesce(amount_minor, 0) else 0 end)", 'currency') }}

@@ -44,8 +44,8 @@ final as (
         net_revenue,
         -- By the day, for months are of different lengths, and the first and the last may be cut.
         {{ ratio(
-            'net_revenue / days',
-            'sum(net_revenue) over (partition by currency) / sum(days) over (partition by currency)'
+            'net_revenue * sum(days) over (partition by currency)',
+            'days * sum(net_revenue) over (partition by currency)'
         ) }} as month_index
 
     from summed

@@ -40,15 +40,15 @@ final as (
         {{ json_text('context', 'locale') }} as locale,
         upper(coalesce(
             {{ json_text('context', 'location.country') }},
-            substring({{ json_text('context', 'locale') }} from '[-_]([A-Za-z]{2})$')
+            {{ captured(json_text('context', 'locale'), '[-_]([A-Za-z]{2})$') }}
         )) as country,
         {{ json_text('context', 'location.city') }} as city,
         {{ json_text('context', 'ip') }} as ip,
         {{ json_text('context', 'userAgent') }} as user_agent,
         case
             when {{ json_text('context', 'device.type') }} is not null then lower({{ json_text('context', 'device.type') }})
-            when {{ json_text('context', 'userAgent') }} ~* 'ipad|tablet' then 'tablet'
-            when {{ json_text('context', 'userAgent') }} ~* 'mobi|iphone|android' then 'mobile'
+            when {{ matches(json_text('context', 'userAgent'), 'ipad|tablet') }} then 'tablet'
+            when {{ matches(json_text('context', 'userAgent'), 'mobi|iphone|android') }} then 'mobile'
             when {{ json_text('context', 'userAgent') }} is not null then 'desktop'
         end as device,
 
