@@ -11,7 +11,7 @@ import duckdb
 from mercato.postgres import Connection
 from mercato.services import dbt, dbt_process
 
-#: What staging reads. Transaction ids have a type of their own in Postgres; DuckDB orders them as numbers.
+#: What the models and their tests read. Transaction ids are numbers here: they have an order, and it is theirs.
 TABLES = {
     "raw.events": {
         "message_id": "text", "type": "text", "event": "text", "user_id": "text", "anonymous_id": "text",
@@ -25,17 +25,21 @@ TABLES = {
         "duplicate": "bigint", "quarantined": "bigint", "control": "bigint", "bytes": "bigint",
         "load_xid": "bigint", "loaded_at": "timestamptz",
     },
+    "raw.quarantine": {
+        "reason": "text", "batch_id": "bigint", "replay_state": "text", "replay_batch_id": "bigint",
+    },
+    "ops.kept_ledger": {"source": "text", "batch_id": "bigint", "loaded": "bigint", "load_xid": "bigint"},
 }  # fmt: skip
 
 
-def copy_raw(connection: Connection, path: Path) -> None:
-    """Make the file `path` with all that staging reads."""
+def copy_sources(connection: Connection, path: Path) -> None:
+    """Make the file `path` with all that the models and their tests read."""
     with duckdb.connect(str(path)) as target:
         target.execute("set timezone = 'UTC'")
         for table, columns in TABLES.items():
             file = path.with_name(f"{table}.csv")
             export(connection, table, file)
-            target.execute(f"create schema {table.partition('.')[0]}")
+            target.execute(f"create schema if not exists {table.partition('.')[0]}")
             target.execute(
                 f"create table {table} as select * from read_csv(?, columns = ?, header = true, auto_detect = false,"
                 " delim = ',', quote = '\"', escape = '\"', allow_quoted_nulls = false, parallel = false,"

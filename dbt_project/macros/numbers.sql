@@ -15,6 +15,20 @@
 {%- endmacro %}
 
 
+{# Such a decimal as text, which `exact` reads again. #}
+{% macro exact_text(value) -%}
+    {{ adapter.dispatch('exact_text')(value) }}
+{%- endmacro %}
+
+{% macro default__exact_text(value) -%}
+    cast({{ value }} as {{ dbt.type_string() }})
+{%- endmacro %}
+
+{% macro duckdb__exact_text(value) -%}
+    rtrim(rtrim(cast(cast({{ value }} as {{ exact() }}) as varchar), '0'), '.')
+{%- endmacro %}
+
+
 {# A quotient to be rounded once, by whoever asks. The divisor is never zero: `nullif(…, 0)` where it can be. #}
 {% macro quotient(dividend, divisor) -%}
     {{ adapter.dispatch('quotient')(dividend, divisor) }}

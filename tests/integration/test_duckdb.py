@@ -62,7 +62,7 @@ def test_every_mart_and_report_has_the_same_rows_on_duckdb(warehouse, settings, 
     )  # fmt: skip
     assert built.returncode == 0, built.stdout[-3000:]
     path = tmp_path / "shop.duckdb"
-    duckdb_copy.copy_raw(warehouse, path)
+    duckdb_copy.copy_sources(warehouse, path)
     for _ in range(2):  # the second run replaces what the first has made
         built = duckdb_copy.run_models(path, *VARS)
         assert built.returncode == 0, built.stdout[-5000:]

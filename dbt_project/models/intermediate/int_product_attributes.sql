@@ -79,7 +79,7 @@ known as (
         'product_name': 'product_name',
         'brand': 'brand',
         'category': 'category',
-        'price': 'cast(price as ' ~ dbt.type_string() ~ ')',
+        'price': exact_text('price'),
         'price_currency': "case when price is not null then coalesce(stated_currency, '') end",
         'any_currency': 'stated_currency',
     } -%}
