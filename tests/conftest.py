@@ -26,6 +26,8 @@ from mercato.settings import PREFIX, ROOT, Kafka, Settings, Warehouse
 from tests import apache_kafka
 
 TEMPLATE = "template_warehouse"
+#: The same name in each test: dbt parses the whole project again, some ten seconds, where its address is another.
+WAREHOUSE = "test"
 SHARED = ROOT.parent / "shared" / "data"
 
 
@@ -89,22 +91,23 @@ def servers(request: pytest.FixtureRequest, services: Settings) -> str:
 @pytest.fixture
 def settings(services: Settings, servers: str) -> Iterator[Settings]:
     """Settings with an empty, migrated warehouse and an empty topic of three partitions."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
+    topic = f"test_{uuid.uuid4().hex[:12]}"
     with _superuser(services) as connection:
-        connection.execute(f"create database {name} owner mercato template {TEMPLATE}")
-    local = postgres.endpoint(services, database=name)
+        connection.execute(f"drop database if exists {WAREHOUSE} with (force)")
+        connection.execute(f"create database {WAREHOUSE} owner mercato template {TEMPLATE}")
+    local = postgres.endpoint(services, database=WAREHOUSE)
     with driver.connect(local, autocommit=True) as connection:
         connection.execute(query("grant_roles"))  # rights on a database are not cloned with it
     yield services.model_copy(
         update={
             # As in production: no password here, each command is its own role.
             "secrets": services.home / "secrets",
-            "warehouse": Warehouse(host=local.host, port=local.port, database=name, sslmode="disable"),
-            "kafka": Kafka(bootstrap_servers=servers, topic=name),
+            "warehouse": Warehouse(host=local.host, port=local.port, database=WAREHOUSE, sslmode="disable"),
+            "kafka": Kafka(bootstrap_servers=servers, topic=topic),
         }
     )
     with _superuser(services) as connection:
-        connection.execute(f"drop database {name} with (force)")
+        connection.execute(f"drop database {WAREHOUSE} with (force)")
 
 
 @pytest.fixture
