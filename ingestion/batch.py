@@ -162,19 +162,41 @@ def copy_line(event: Envelope, partition: int, position: int, *, plain: bool) ->
     `plain`: the record held none of backslash, tab, line feed and carriage return. JSON has none of them bare in
     a string, so no value can either.
     """
-    text, json = (_plain_text, _plain_json) if plain else (_text, _json)
+    if not plain:
+        return _escaped_line(event, partition, position)
+    # Written out: eleven calls a record cost a tenth of its decoding.
+    name, user, visitor = event.event, event.userId, event.anonymousId
+    sent, received = event.sentAt, event.receivedAt
     return b"%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d" % (
-        text(event.messageId),
+        event.messageId.encode(),
         event.type.encode(),
-        text(event.event),
-        text(event.userId),
-        text(event.anonymousId),
+        NULL if name is None else name.encode(),
+        NULL if user is None else user.encode(),
+        NULL if visitor is None else visitor.encode(),
         _time(event.timestamp),
-        _time(event.sentAt),
-        _time(event.receivedAt),
-        json(event.context),
-        json(event.properties),
-        json(event.traits),
+        NULL if sent is None else _time(sent),
+        NULL if received is None else _time(received),
+        NULL if event.context is msgspec.UNSET else _json(event.context),
+        NULL if event.properties is msgspec.UNSET else _json(event.properties),
+        NULL if event.traits is msgspec.UNSET else _json(event.traits),
+        partition,
+        position,
+    )
+
+
+def _escaped_line(event: Envelope, partition: int, position: int) -> bytes:
+    return b"%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d" % (
+        _text(event.messageId),
+        event.type.encode(),
+        _text(event.event),
+        _text(event.userId),
+        _text(event.anonymousId),
+        _time(event.timestamp),
+        NULL if event.sentAt is None else _time(event.sentAt),
+        NULL if event.receivedAt is None else _time(event.receivedAt),
+        _escaped_json(event.context),
+        _escaped_json(event.properties),
+        _escaped_json(event.traits),
         partition,
         position,
     )
@@ -184,29 +206,23 @@ def _special(text: bytes) -> bool:
     return b"\\" in text or b"\n" in text or b"\t" in text or b"\r" in text
 
 
-def _plain_text(value: str | None) -> bytes:
-    return NULL if value is None else value.encode()
-
-
 def _text(value: str | None) -> bytes:
     return NULL if value is None else _escape(value.encode())
 
 
-def _plain_json(value: msgspec.Raw | msgspec.UnsetType) -> bytes:
-    return NULL if value is msgspec.UNSET or (text := bytes(value)) == b"null" else text
+def _json(value: msgspec.Raw) -> bytes:
+    return NULL if (text := bytes(value)) == b"null" else text
 
 
-def _json(value: msgspec.Raw | msgspec.UnsetType) -> bytes:
-    return NULL if value is msgspec.UNSET or (text := bytes(value)) == b"null" else _escape(text)
+def _escaped_json(value: msgspec.Raw | msgspec.UnsetType) -> bytes:
+    return NULL if value is msgspec.UNSET or (text := _json(value)) is NULL else _escape(text)
 
 
 def _escape(value: bytes) -> bytes:
     return value.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
 
 
-def _time(value: datetime | None) -> bytes:
-    if value is None:
-        return NULL
+def _time(value: datetime) -> bytes:
     if value.tzinfo is not UTC:  # Postgres takes no offset beyond 15:59
         with contextlib.suppress(OverflowError):  # of the years 1 and 9999: Postgres may judge
             value = value.astimezone(UTC)
