@@ -354,7 +354,7 @@ def test_an_empty_warehouse_has_a_report_that_says_so(mercato, warehouse, tmp_pa
     "words",
     [
         [],
-        ["--pdf", "a.pdf", "--currency", "XXX"],
+        ["--pdf", "a.pdf", "--currency", "QQQ"],
         ["--pdf", "a.pdf", "--from", "2026-02-01", "--to", "2026-01-01"],
     ],
 )
