@@ -163,7 +163,7 @@ def test_each_cause_of_red_is_named_marts_stay_and_it_is_green_when_the_cause_is
     run_dag(up, "transform", timeout=900)
 
     # The process of dbt: kill -9, at each try.
-    with killed_whenever_it_waits_for(up, "staging.stg_events"):
+    with killed_whenever_it_waits_for(up, "ops.models"):
         said, states = red(up)
     assert "task staging" in said
     assert "dbt was ended by SIGKILL" in said
