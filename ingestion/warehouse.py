@@ -12,6 +12,7 @@
 6. Commit. A crash anywhere before leaves nothing; the batch is read again from the old positions.
 """
 
+import random
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -24,9 +25,12 @@ from ingestion import delays, drift, rollup
 from ingestion.batch import Accepted, Batch, Reject
 from ingestion.sql import query
 from mercato.errors import Fenced
-from mercato.postgres import BadInput, Connection, Deadlock, Duplicate
+from mercato.postgres import BadInput, Busy, Connection, Deadlock, Duplicate
 
 LINES_A_WRITE = 50  # some 25 kB: memory that is used again at once
+#: Milliseconds until a batch that waits for a lock lets go of its own and begins again; by chance between these, so
+#: that two don't keep step.
+LOCK_TIMEOUT = (1_000, 3_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,9 @@ def write_batch(connection: Connection, batch: Batch, ahead: Ahead | None = None
     while True:
         try:
             return _write(connection, batch, ahead)
-        except (Deadlock, _CollisionError):  # with a worker that claimed some of the same ids; it went on
+        # With a worker that claimed some of the same ids. The server sees a deadlock of transactions, but not one
+        # that goes through a batch which waits in here for the one ahead: whoever waits for long lets go.
+        except (Deadlock, Busy, _CollisionError):
             continue
 
 
@@ -103,7 +109,8 @@ def _write(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written
     source = {"source": batch.source, "source_uid": batch.source_uid}
     with connection.transaction():
         # The transaction id must be older than the batch id: readers stop below the oldest that is open.
-        connection.execute(query("begin_batch"))
+        patience = random.randint(*LOCK_TIMEOUT)  # noqa: S311 - no secret
+        connection.execute(query("begin_batch"), {"lock_timeout": f"{patience}ms"})
         row = connection.execute(query("next_batch")).fetchone()
         batch_id = row[0] if row else 0
         left = ahead.ids if ahead and not ahead.written.done() else frozenset[str]()

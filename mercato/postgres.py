@@ -12,6 +12,7 @@ from mercato.errors import ServiceUnavailable
 
 __all__ = [
     "BadInput",
+    "Busy",
     "Connection",
     "Deadlock",
     "Duplicate",
@@ -27,6 +28,8 @@ __all__ = [
 BadInput = (errors.DataError, errors.StatementTooComplex, errors.ProgramLimitExceeded)
 #: Two transactions waited for each other and the server undid this one: it may simply be tried again.
 Deadlock = errors.DeadlockDetected
+#: A lock was waited for longer than `lock_timeout`; nothing of the statement is stored.
+Busy = errors.LockNotAvailable
 #: A row with this key is there already, or another transaction committed one while this waited.
 Duplicate = errors.UniqueViolation
 #: A table, schema, column or function is not there (yet).

@@ -31,7 +31,7 @@ where p.source = %(source)s and p.source_uid = %(source_uid)s
     and p.partition = moved.partition and p.next_position = moved.expected;
 
 -- name: begin_batch
-select pg_current_xact_id();
+select pg_current_xact_id(), set_config('lock_timeout', %(lock_timeout)s, true);
 
 -- name: next_batch
 select nextval('ops.batch_id_seq');

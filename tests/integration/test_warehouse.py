@@ -200,3 +200,31 @@ def test_a_worker_that_waited_for_another_s_id_counts_it_as_a_duplicate(
         )
         other.commit()
         assert (written.result().loaded, written.result().duplicate) == (1, 1)
+
+
+def test_two_workers_whose_batches_wait_for_each_other_s_ids_through_the_order_of_commits_both_end(
+    settings: Settings, warehouse: Connection
+) -> None:
+    # The other worker has 1 and waits for 2; the second batch has 2 and waits for the first, which waits for 1.
+    first, second = two_batches(warehouse, [raw(event(1)), raw(event(3))], [raw(event(2))])
+    other = Batch("s", "uid", positions(warehouse, "s", "uid", [1]), 100_000)
+    for number in (1, 2):
+        other.add(1, number - 1, raw(event(number)), NOW)
+    ids = [one.message_id for one in other.accepted]
+    assert ids == sorted(ids)
+    both = Second(settings, first, second)
+    until(lambda: waiting(warehouse))
+    with connect(endpoints.warehouse(settings), autocommit=True) as connection, ThreadPoolExecutor(1) as pool:
+        third = pool.submit(write_batch, connection, other)
+        until(
+            lambda: bool(
+                warehouse.execute(
+                    "select 1 from pg_locks where not granted and locktype = 'transactionid'"
+                ).fetchone()
+            )
+        )
+        both.let_go()
+        done = [both.first.result(), both.second.result(), third.result()]
+    assert sum(one.loaded for one in done) == 3
+    assert sum(one.duplicate for one in done) == 2
+    assert read_books(warehouse).differences == []
