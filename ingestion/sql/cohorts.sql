@@ -1,11 +1,7 @@
 -- name: cohort_figures
 -- Each cohort's figures in each month, as the facts and as the reports have them now; a currency is '' where a figure
 -- has none. The facts' are counted here, by none of the models' own code.
-with minor (currency, per_major) as (  -- ISO 4217; 100 where not listed
-    select unnest('{BIF,CLP,DJF,GNF,ISK,JPY,KMF,KRW,PYG,RWF,UGX,UYI,VND,VUV,XAF,XOF,XPF}'::text[]), 1
-    union all
-    select unnest('{BHD,IQD,JOD,KWD,LYD,OMR,TND}'::text[]), 1000
-), orders as (
+with orders as (
     select
         user_id, currency, gross_revenue_minor, to_char(ordered_on, 'YYYY-MM') as month,
         min(to_char(ordered_on, 'YYYY-MM')) over (partition by user_id) as cohort
@@ -27,5 +23,5 @@ from reports.rpt_cohort_retention, (values ('customers'), ('orders')) as kpis (k
 union all
 select
     'reports.rpt_cohort_revenue', 'gross_revenue', to_char(cohort_month, 'YYYY-MM'), to_char(month, 'YYYY-MM'),
-    currency, round(gross_revenue * coalesce(per_major, 100))::bigint
-from reports.rpt_cohort_revenue left join minor using (currency);
+    currency, round(gross_revenue * ops.minor_per_major(currency))::bigint
+from reports.rpt_cohort_revenue;

@@ -74,14 +74,8 @@ def build_copy(
     """
     target = settings.home / "dbt" / "target-copy"
     env = {**environment(settings), "DBT_TARGET_PATH": str(target)}
-    words = [
-        "--full-refresh",
-        "--exclude",
-        "stg_load_watermark",
-        "path:models/daily",  # made anew each time: there is nothing to compare
-        "--vars",
-        json.dumps({"schema_prefix": COPY_PREFIX}),
-    ]
+    # The daily layer is made anew each time: there is nothing to compare.
+    words = _apart(COPY_PREFIX, "path:models/daily")
     code, last = execute(["run", *words], PROJECT, env, lock, on_line)
     if code:
         log = settings.home / "dbt" / "logs" / "dbt.log"
@@ -106,15 +100,14 @@ def build_apart(
     started, target = time.monotonic(), settings.home / "dbt" / "target-apart"
     (target / "run_results.json").unlink(missing_ok=True)
     env = {**environment(settings), "DBT_TARGET_PATH": str(target)}
-    words = [
-        "--full-refresh",
-        "--exclude",
-        "stg_load_watermark",
-        "--vars",
-        json.dumps({"schema_prefix": prefix}),
-    ]
-    code, last = execute(["build", *words], PROJECT, env, lock, on_line)
+    code, last = execute(["build", *_apart(prefix)], PROJECT, env, lock, on_line)
     return judge(ALL, target, code, last, seconds=time.monotonic() - started)
+
+
+def _apart(prefix: str, *left_out: str) -> list[str]:
+    """Words for all models but these, anew, at the watermark that stands, in schemas that begin with `prefix`."""
+    variables = json.dumps({"schema_prefix": prefix})
+    return ["--full-refresh", "--exclude", "stg_load_watermark", *left_out, "--vars", variables]
 
 
 def build_watermark(settings: Settings, lock: int, on_line: Callable[[str], None] = lambda _: None) -> None:
