@@ -26,11 +26,17 @@ def alive(pid: int | None, marker: str) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(pid)
-        if process.status() != psutil.STATUS_ZOMBIE and marker in " ".join(process.cmdline()):
+        if process.status() != psutil.STATUS_ZOMBIE and marker in _command_line(pid):
             return process
     except psutil.Error:
         pass
     return None
+
+
+def _command_line(pid: int) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(psutil.Process(pid).cmdline())
+    return ""
 
 
 def read_number(path: Path) -> int | None:
@@ -55,6 +61,8 @@ def spawn(command: list[str], *, log: Path, pid_file: Path, env: dict[str, str] 
             cwd=log.parent,
         )
     pid_file.write_text(f"{child.pid}\n")
+    # The kernel says that the program began a moment before it shows the command line that `alive` looks for.
+    wait_until(lambda: child.poll() is not None or bool(_command_line(child.pid)), seconds=10)
     return child.pid
 
 
