@@ -4,6 +4,7 @@ Guarantee: listens on 127.0.0.1 only; every secret is generated here and travels
 in a command line; all state is in `HOME/airflow`, metadata in the database `airflow` of the local Postgres.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -70,7 +71,6 @@ def environment(settings: Settings) -> dict[str, str]:
     home = folder(settings)
     database = postgres.endpoint(settings, database="airflow", user="airflow")
     address = url(settings)
-    port = address.rpartition(":")[2]
     ours = {
         "AIRFLOW_HOME": str(home),
         "MERCATO_HOME": str(settings.home),
@@ -95,7 +95,7 @@ def environment(settings: Settings) -> dict[str, str]:
             f"postgresql+psycopg2://{database.user}:{database.password}@{database.host}:{database.port}/{database.database}"
         ),
         "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": port,
+        "AIRFLOW__API__PORT": str(_port(settings)),
         "AIRFLOW__API__BASE_URL": address,
         "AIRFLOW__API__SECRET_KEY": secret(settings.home, "airflow-api"),
         "AIRFLOW__API__INSTANCE_NAME": "mercato",
@@ -137,7 +137,13 @@ def start(settings: Settings) -> None:
     if running(settings) and _settled(settings):
         return
     _launch(settings)
-    if _settled(settings):
+    up = _settled(settings)
+    if not up and settings.local.airflow_port is None and not process.port_free(_port(settings)):
+        _launch(
+            settings
+        )  # another program took the port between our look and our start: this takes a free one
+        up = _settled(settings)
+    if up:
         from mercato.services.airflow_api import Api  # which asks this module for the address
 
         # Two runs of dbt on the same tables would wait for each other: they queue instead.
@@ -168,7 +174,24 @@ def _supervisor(settings: Settings) -> psutil.Process | None:
 
 def _healthy(settings: Settings) -> bool:
     states = health(settings)
-    return len(states) == len(COMPONENTS) and set(states.values()) == {"healthy"}
+    return (
+        len(states) == len(COMPONENTS) and set(states.values()) == {"healthy"} and _answers_itself(settings)
+    )
+
+
+def _answers_itself(settings: Settings) -> bool:
+    """Whether it is ours that listens, not the Airflow of another checkout that took the port first."""
+    leader = process.read_number(folder(settings) / "pid")
+    for member in session_members(leader) if leader else []:
+        with contextlib.suppress(psutil.Error):
+            for listener in member.net_connections("tcp"):
+                if listener.status == psutil.CONN_LISTEN and listener.laddr.port == _port(settings):
+                    return True
+    return False
+
+
+def _port(settings: Settings) -> int:
+    return int(url(settings).rpartition(":")[2])
 
 
 def _settled(settings: Settings) -> bool:

@@ -1,9 +1,12 @@
 """The real Airflow, driven over its REST API: green, red, private, and gone when it is killed."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
@@ -102,6 +105,31 @@ def test_a_taken_port_is_named(settings):
         port = other.getsockname()[1]
         with pytest.raises(WrongUse, match=f"port {port} for airflow is taken"):
             airflow.start(settings.model_copy(update={"local": Local(airflow_port=port)}))
+
+
+def test_another_airflow_that_takes_the_port_first_is_never_taken_for_ours(settings, monkeypatch):
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(
+                json.dumps({name: {"status": "healthy"} for name in airflow.COMPONENTS}).encode()
+            )
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        taken = other.server_address[1]
+        (settings.home / "ports" / "airflow").write_text(f"{taken}\n")
+        looks = [True]  # at our look the port was free yet
+        free = process.port_free
+        monkeypatch.setattr(process, "port_free", lambda port: looks.pop() if looks else free(port))
+        airflow.start(settings)
+        try:
+            assert set(airflow.health(settings).values()) == {"healthy"}
+            assert process.known_port(settings.home, "airflow") != taken
+        finally:
+            airflow.stop(settings)
+            other.shutdown()
 
 
 def test_without_airflow_the_cure_is_said(settings, tmp_path: Path):
