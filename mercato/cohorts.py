@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mercato import currencies
+from mercato.currencies import Amount
 
 #: The tables and the figures that each must have right.
 TABLES = {
@@ -27,8 +28,8 @@ class Difference:
 
     table: str
     key: Key
-    have: int
-    want: int
+    have: Amount
+    want: Amount
 
     def __str__(self) -> str:
         kpi, cohort, month, currency = self.key
@@ -40,9 +41,9 @@ class Difference:
         return f"{self.table}: {place}: {have}, the truth says {want} {currency}".rstrip()
 
 
-def expected(truth: dict[str, Any]) -> dict[Key, int]:
+def expected(truth: dict[str, Any]) -> dict[Key, Amount]:
     """The truth's figures by cohort and month."""
-    found: dict[Key, int] = {}
+    found: dict[Key, Amount] = {}
     for row in truth["by_cohort"]:
         for kpi in ("customers", "orders"):
             found[kpi, row["cohort"], row["month"], ""] = row[kpi]
@@ -52,13 +53,15 @@ def expected(truth: dict[str, Any]) -> dict[Key, int]:
     return found
 
 
-def compare(rows: Iterable[tuple[str, str, str, str, str, int]], truth: dict[str, Any]) -> list[Difference]:
+def compare(
+    rows: Iterable[tuple[str, str, str, str, str, Amount]], truth: dict[str, Any]
+) -> list[Difference]:
     """Compare what the tables have, rows of (table, KPI, cohort, month, currency, amount), with the truth."""
     want = expected(truth)
-    tables: dict[str, dict[Key, int]] = {table: {} for table in TABLES}
+    tables: dict[str, dict[Key, Amount]] = {table: {} for table in TABLES}
     for table, *key, amount in rows:
         kpi, cohort, month, currency = key
-        tables[table][kpi, cohort, month, currency] = amount
+        tables[table][kpi, cohort, month, currency] = currencies.exact(amount)
     return [
         Difference(table, key, have.get(key, 0), want.get(key, 0))
         for table, have in tables.items()

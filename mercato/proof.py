@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from mercato import currencies
+from mercato.currencies import Amount
 
 #: KPIs in the order they are shown. Money is in minor units.
 KPIS = (
@@ -89,7 +90,7 @@ DIMENSIONS: dict[str, Dimension] = {
 #: One figure's place: KPI, day (None: all days) or member of a dimension, currency ("" where it has none).
 Key = tuple[str, date | str | None, str]
 #: Table to its figures.
-Figures = dict[str, dict[Key, int]]
+Figures = dict[str, dict[Key, Amount]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,9 @@ class Difference:
 
     table: str
     key: Key
-    have: int
+    have: Amount
     reference: str
-    want: int
+    want: Amount
     #: What stands between the KPI and its day, or the member of a dimension.
     of: str = "on"
 
@@ -112,7 +113,7 @@ class Difference:
 
 
 #: Currency ("" where there is none) to the total over all days.
-Totals = dict[str, int]
+Totals = dict[str, Amount]
 
 
 @dataclass(slots=True)
@@ -136,9 +137,9 @@ class Proof:
         return [table for table in self.totals[kpi] if table not in wrong]
 
 
-def expected_from_truth(truth: dict[str, Any]) -> dict[Key, int]:
+def expected_from_truth(truth: dict[str, Any]) -> dict[Key, Amount]:
     """The truth's figures by day, and their totals."""
-    found: dict[Key, int] = {}
+    found: dict[Key, Amount] = {}
     for kpi in KPIS:
         for row in truth["sessions_by_day" if kpi in WITHOUT_CURRENCY else "by_day"]:
             key = (kpi, date.fromisoformat(row["day"]), row.get("currency", ""))
@@ -146,9 +147,9 @@ def expected_from_truth(truth: dict[str, Any]) -> dict[Key, int]:
     return _with_totals(found)
 
 
-def members_from_truth(truth: dict[str, Any], dimension: Dimension) -> dict[Key, int]:
+def members_from_truth(truth: dict[str, Any], dimension: Dimension) -> dict[Key, Amount]:
     """The truth's figures by the members of a dimension, over all days."""
-    found: dict[Key, int] = {}
+    found: dict[Key, Amount] = {}
     for row in truth[dimension.rows]:
         member = " ".join(row[name] for name in dimension.member)
         for kpi in KPIS:
@@ -158,7 +159,7 @@ def members_from_truth(truth: dict[str, Any], dimension: Dimension) -> dict[Key,
     return found
 
 
-def compare(figures: Figures, truth: dict[Key, int] | None) -> Proof:
+def compare(figures: Figures, truth: dict[Key, Amount] | None) -> Proof:
     """Compare each table of TABLES with the truth; without one, with the first table that has the KPI.
 
     `figures`: table to its figures, as they are in it now; a table may be absent where it has no rows.
@@ -175,7 +176,7 @@ def compare(figures: Figures, truth: dict[Key, int] | None) -> Proof:
 
 
 def compare_members(
-    proof: Proof, name: str, dimension: Dimension, figures: Figures, truth: dict[Key, int] | None
+    proof: Proof, name: str, dimension: Dimension, figures: Figures, truth: dict[Key, Amount] | None
 ) -> None:
     """Compare each table of a dimension, member by member, as `compare` does; what is found goes to `proof`."""
     found: list[Difference] = []
@@ -195,7 +196,7 @@ def compare_members(
     proof.differences += found
 
 
-def _differences(having: Figures, expected: dict[Key, int], true: bool, of: str) -> Iterator[Difference]:
+def _differences(having: Figures, expected: dict[Key, Amount], true: bool, of: str) -> Iterator[Difference]:
     reference = "the truth" if true else next(iter(having))
     for table, found in having.items():
         for key in sorted(expected.keys() | found.keys(), key=str):
@@ -204,16 +205,16 @@ def _differences(having: Figures, expected: dict[Key, int], true: bool, of: str)
                 yield Difference(table, key, have, reference, want, of)
 
 
-def show(kpi: str, amount: int, currency: str = "") -> str:
+def show(kpi: str, amount: Amount, currency: str = "") -> str:
     """An amount for people: money in major units of its currency, counts as they are."""
     return currencies.amount(amount, currency) if kpi in MONEY else f"{amount:,}"
 
 
-def _of(kpi: str, figures: dict[Key, int]) -> dict[Key, int]:
+def _of(kpi: str, figures: dict[Key, Amount]) -> dict[Key, Amount]:
     return {key: value for key, value in figures.items() if key[0] == kpi}
 
 
-def _with_totals(figures: dict[Key, int]) -> dict[Key, int]:
+def _with_totals(figures: dict[Key, Amount]) -> dict[Key, Amount]:
     """Daily figures, and their sums over all days."""
     found = dict(figures)
     for (kpi, _, currency), value in figures.items():
@@ -221,7 +222,7 @@ def _with_totals(figures: dict[Key, int]) -> dict[Key, int]:
     return found
 
 
-def _totals(figures: dict[Key, int]) -> Totals:
+def _totals(figures: dict[Key, Amount]) -> Totals:
     """By currency, over all days; figures that have totals are not added up twice."""
     days = any(day for _, day, _ in figures)
     found: Totals = {}

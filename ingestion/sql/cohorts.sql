@@ -23,5 +23,5 @@ from reports.rpt_cohort_retention, (values ('customers'), ('orders')) as kpis (k
 union all
 select
     'reports.rpt_cohort_revenue', 'gross_revenue', to_char(cohort_month, 'YYYY-MM'), to_char(month, 'YYYY-MM'),
-    currency, round(gross_revenue * ops.minor_per_major(currency))::bigint
+    currency, gross_revenue * ops.minor_per_major(currency)
 from reports.rpt_cohort_revenue;

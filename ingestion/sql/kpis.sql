@@ -123,6 +123,6 @@ with marts (
         (table_name, channel)
     )
 )
-select dimension, table_name, day, member, currency, kpi, round(amount::numeric)::bigint
+select dimension, table_name, day, member, currency, kpi, amount::numeric
 from figures, jsonb_each_text(kpis) as each (kpi, amount)
 where dimension = 'day' or member is not null;

@@ -109,7 +109,7 @@ def demo(days: int, seed: int, faults: float, as_json: bool) -> None:
     seconds = round(time.monotonic() - began, 1)
     _say_what_next(settings, console, seconds)
     if as_json:
-        click.echo(json.dumps({**_summary(verdict, truth, steps, seconds), "report": str(page)}))
+        click.echo(json.dumps({**_summary(verdict, truth, steps, seconds), "report": str(page)}, default=str))
     if verdict.differences:
         raise SystemExit(1)
 

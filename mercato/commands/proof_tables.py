@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from mercato.proof import DIMENSIONS, KPIS, MONEY, Proof, show
+from mercato.proof import DIMENSIONS, KPIS, MONEY, Proof, Totals, show
 
 
 def count_table(proof: Proof) -> Table:
@@ -74,8 +74,8 @@ def _agreeing(agreeing: list[str], tables: list[str]) -> str:
     return f"{text}, not {', '.join(wrong)}" if wrong else text
 
 
-def _sum(totals: dict[str, int]) -> int:
-    return sum(totals.values())
+def _sum(counts: Totals) -> int:
+    return int(sum(counts.values()))
 
 
 def _conversion(proof: Proof) -> Iterator[float]:

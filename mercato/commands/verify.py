@@ -13,7 +13,7 @@ from rich.table import Table
 from ingestion.ledger import Balance, add_in_flight, read_books
 from ingestion.sql import query
 from ingestion.stream import end_offsets
-from mercato import cohorts
+from mercato import cohorts, currencies
 from mercato import settings as config
 from mercato.commands.full_refresh import prove, settled
 from mercato.commands.proof_tables import count_table, member_table, money_table
@@ -94,7 +94,7 @@ def verify(truth: Path | None, full_refresh: bool, settle: bool, as_json: bool) 
             verdict.refreshed, differing = prove(settings, lock)
             verdict.differences += map(str, differing)
     if as_json:
-        click.echo(json.dumps(verdict.as_dict()))
+        click.echo(json.dumps(verdict.as_dict(), default=str))
     else:
         print_verdict(verdict)
     if verdict.differences:
@@ -225,5 +225,5 @@ def _read_kpis(connection: Connection) -> tuple[dict[str, Figures] | None, int]:
     found: dict[str, Figures] = {"day": {}}
     for dimension, table, day, member, currency, kpi, amount in rows:
         place = day if dimension == "day" else member
-        found.setdefault(dimension, {}).setdefault(table, {})[kpi, place, currency] = int(amount)
+        found.setdefault(dimension, {}).setdefault(table, {})[kpi, place, currency] = currencies.exact(amount)
     return found, int(behind)

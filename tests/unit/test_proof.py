@@ -1,12 +1,14 @@
 """The comparison that a verdict rests on: no wrong figure passes, no right one is accused."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mercato import currencies
+from mercato.currencies import Amount
 from mercato.proof import (
     DIMENSIONS,
     KPIS,
@@ -141,7 +143,10 @@ def truth_rows(dimension: Dimension) -> st.SearchStrategy[list[dict[str, object]
         (-5, "EUR", "-0.05"),
         (123456, "JPY", "123,456"),
         (1234567, "KWD", "1,234.567"),
+        (Decimal("100.01"), "JPY", "100.01"),
     ],
 )
-def test_an_amount_is_shown_with_the_decimals_of_its_currency(minor: int, currency: str, text: str) -> None:
+def test_an_amount_is_shown_with_the_decimals_of_its_currency(
+    minor: Amount, currency: str, text: str
+) -> None:
     assert currencies.amount(minor, currency) == text
