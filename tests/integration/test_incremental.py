@@ -310,6 +310,21 @@ def test_a_shop_s_history_with_every_kind_of_fault_in_five_runs_one_of_them_kill
     assert project.differences() == []
 
 
+def test_an_order_found_to_be_completed_earlier_leaves_the_session_that_it_was_in(project: Project) -> None:
+    def order(number: int, minute: int, visitor: str) -> bytes:
+        told = {"order_id": "o1", "products": [{"product_id": "p", "price": 1}]}
+        return raw(
+            event(number, event="Order Completed", timestamp=at(minute), anonymousId=visitor, properties=told)
+        )
+
+    for number, minute in enumerate(
+        (600, 300, 0)
+    ):  # each on another device, each earlier than the one before
+        project.load([order(number, minute, f"device {number}")])
+        project.run()
+    assert project.differences() == []
+
+
 def test_another_query_makes_its_rows_anew_and_those_that_read_them(project: Project) -> None:
     project.load([raw(event(1, timestamp=at(0))), raw(event(2, timestamp=at(20)))])
     project.run()

@@ -6,7 +6,7 @@
         union all
         {{ changed('stg_order_lines', 'order_id') }}
     ",
-    emits={'order_id': 'order_id', 'message_id': 'message_id', 'user_id': 'user_id'},
+    emits={'order_id': 'order_id', 'user_id': 'user_id'},
     indexes=[
         {'columns': ['order_id'], 'unique': true},
         {'columns': ['message_id']},

@@ -8,13 +8,7 @@
         from {{ ref('int_events_sessionized') }} as events
         where events.anonymous_id in ({{ changed('int_visitors', 'anonymous_id') }})
         union all
-        select events.session_id
-        from {{ ref('int_orders') }} as orders
-        inner join {{ ref('int_events_sessionized') }} as events
-            on orders.anonymous_id = events.anonymous_id
-            and orders.ordered_at = events.occurred_at
-            and orders.message_id = events.message_id
-        where orders.message_id in ({{ changed('int_orders', 'message_id') }})
+        {{ changed('fct_orders', 'session_id') }}
     ",
     emits={
         'session_id': 'session_id',
@@ -38,10 +32,17 @@ sessionized as (
 
 ),
 
+-- An order counts in one session: where its first completion was sent.
 orders as (
 
-    select * from {{ ref('int_orders') }}
-    where message_id in (select message_id from sessionized where event_name = 'Order Completed')
+    select
+        session_id,
+        count(*) as orders
+
+    from {{ ref('fct_orders') }}
+    where session_id is not null
+        {{ and_dirty('session_id') }}
+    group by session_id
 
 ),
 
@@ -66,7 +67,6 @@ sessions as (
         count(*) filter (where sessionized.event_name = 'Product Added') as cart_additions,
         count(*) filter (where sessionized.event_type = 'track' and sessionized.event_name != 'Product Viewed') as other_actions,
         count(*) filter (where sessionized.event_name = 'Checkout Started') > 0 as checkout_started,
-        count(orders.order_id) as orders,
         {{ first_known('sessionized.device', 'sessionized.occurred_at, sessionized.message_id') }} as device,
         {{ first_known('sessionized.country', 'sessionized.occurred_at, sessionized.message_id') }} as country,
         {{ first_known('sessionized.page_path', 'sessionized.occurred_at, sessionized.message_id') }} as landing_path,
@@ -76,8 +76,6 @@ sessions as (
         {{ first_known('sessionized.utm_campaign', 'sessionized.occurred_at, sessionized.message_id') }} as utm_campaign
 
     from sessionized
-    -- By message, so that an order counts in one session: where its first completion was sent.
-    left join orders on sessionized.message_id = orders.message_id
     group by sessionized.session_id, sessionized.anonymous_id
 
 ),
@@ -101,11 +99,11 @@ final as (
         product_views,
         cart_additions,
         checkout_started,
-        orders,
-        orders > 0 as converted,
+        coalesce(orders.orders, 0) as orders,
+        orders.session_id is not null as converted,
         -- The furthest a visitor came. Who ordered also passed the steps before, whether or not they were tracked.
         case
-            when orders > 0 then 4
+            when orders.session_id is not null then 4
             when checkout_started then 3
             when cart_additions > 0 then 2
             when product_views > 0 then 1
@@ -123,6 +121,7 @@ final as (
 
     from sessions
     left join visitors on sessions.anonymous_id = visitors.anonymous_id
+    left join orders on sessions.session_id = orders.session_id
 
 )
 
