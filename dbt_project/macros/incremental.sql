@@ -62,6 +62,8 @@
         insert into ops.model_reads (reader, model, version)
         select {{ name }}, model, upto from models_read
         on conflict (reader, model) do update set version = excluded.version;
+        -- What its query no longer reads would look like something that it is behind with.
+        delete from ops.model_reads where reader = {{ name }} and model not in (select model from models_read);
         -- None came meanwhile: who asks for keys locks the model's row first.
         delete from ops.model_keys_due where model = {{ name }}
     {% endcall %}

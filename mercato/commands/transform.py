@@ -14,7 +14,7 @@ from rich.table import Table
 from ingestion.sql import query
 from mercato import settings as config
 from mercato.postgres import Connection, Missing, connect
-from mercato.services import dbt, dbt_process, endpoints, lineage
+from mercato.services import dbt, endpoints, lineage
 from mercato.services.dbt_results import Layer, LayerFailed
 
 _CONSOLE = Console(stderr=True)
@@ -71,7 +71,7 @@ def _behind(connection: Connection, names: list[str], first: bool, began: dateti
 def run(settings: config.Settings, layers: tuple[str, ...], *, full_refresh: bool = False) -> Iterator[Layer]:
     """Build the layers one after the other; the first that fails ends it, so later ones stay as they are."""
     if len(layers) > 1:
-        dbt_process.warm()
+        dbt.prepare(settings)
     for layer in layers:
         with _progress(layer) as status:
             yield build(settings, layer, full_refresh=full_refresh, on_line=status)

@@ -19,7 +19,7 @@ import psutil
 from mercato.errors import ServiceUnavailable, ServiceWontStart
 from mercato.services import endpoints, postgres, process
 from mercato.services.airflow_supervisor import PATIENCE, session_members
-from mercato.services.secrets import secret, write_private
+from mercato.services.secrets import fernet_key, secret, write_private
 from mercato.settings import ROOT, Settings
 
 USER = "admin"
@@ -86,8 +86,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": str(settings.airflow.parallelism),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        # 32 bytes in URL-safe base64, padded: a Fernet key.
-        "AIRFLOW__CORE__FERNET_KEY": secret(settings.home, "airflow-fernet", size=32) + "=",
+        "AIRFLOW__CORE__FERNET_KEY": secret(settings.home, "airflow-fernet", make=fernet_key),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),

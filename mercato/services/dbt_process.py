@@ -1,4 +1,5 @@
-"""One run of dbt, in a process of its own: started anew, or forked from one that has imported it (`warm`).
+"""One run of dbt, in a process of its own: started anew, or forked from one that has imported it (`warm`) and read
+the project (`read`): a layer with nothing new takes 3 s of CPU instead of 6.
 
 Guarantee: dbt holds the lock that it is given until it ends, so no other run starts beside it, whoever dies; it is
 told to stop (SIGINT: it cancels its queries) when its caller dies, is stopped or times out.
@@ -6,17 +7,21 @@ told to stop (SIGINT: it cancels its queries) when its caller dies, is stopped o
 
 import contextlib
 import ctypes
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Hashable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-_warm: Callable[[], object] | None = None
+#: dbt's own door for programs, where it is imported.
+_runner: Callable[..., Any] | None = None
+#: The project as it was read, and what it was read from.
+_project: tuple[Any, Hashable] | None = None
 
 
 def program() -> Path:
@@ -26,9 +31,38 @@ def program() -> Path:
 
 def warm() -> None:
     """Import dbt here, so that runs are forked instead of started anew: 2 s of CPU less each."""
-    global _warm
-    (entry,) = entry_points(group="console_scripts", name="dbt")
-    _warm = entry.load()
+    global _runner
+    _runner = import_module("dbt.cli.main").dbtRunner
+
+
+def read(folder: Path, env: Mapping[str, str]) -> None:
+    """Read the project here, so that runs forked from here needn't: 1 s of CPU less each, as long as no file changes.
+
+    A project with faults isn't kept: the run says what they are.
+    """
+    global _project
+    warm()
+    state, before = _state(folder, env), dict(os.environ)
+    os.environ.update(env)
+    try:
+        with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+            manifest = _runner(None).invoke(["--quiet", "parse"]).result if _runner else None
+    finally:
+        for name in env:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
+    _project = (manifest, state) if manifest else None
+
+
+def _state(folder: Path, env: Mapping[str, str]) -> Hashable:
+    """What the project's meaning depends on: its files, and the settings in the environment."""
+    files = [path for kind in ("*.sql", "*.yml") for path in folder.rglob(kind)]
+    return (
+        frozenset((path, path.stat().st_mtime_ns) for path in files if path.is_file()),
+        frozenset(item for item in env.items() if item[0].startswith(("DBT_", "MERCATO_WAREHOUSE"))),
+    )
 
 
 def execute(
@@ -36,7 +70,7 @@ def execute(
 ) -> int:
     """Run dbt in `folder`; each line it prints goes to `on_line`. Returns its exit code, -9 if SIGKILL ended it."""
     read, write = os.pipe()
-    start = _fork if _warm else _start
+    start = _fork if _runner else _start
     pid = start(words, folder, env, lock, write)
     os.close(write)
     try:
@@ -94,18 +128,14 @@ def _become(words: list[str], folder: Path, env: Mapping[str, str], lock: int, w
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
-    sys.argv = ["dbt", *words]
-    code: object = 0
-    try:
-        if _warm:
-            _warm()
-    except SystemExit as end:
-        code = end.code
-    except BaseException as error:
-        print(f"{type(error).__name__}: {error}", flush=True)
-        code = 2
+    code = 2
+    if _runner:
+        # What is given by words, as variables, changes what the project means.
+        fresh = _project and "--vars" not in words and _project[1] == _state(folder, env)
+        done = _runner(_project[0] if _project and fresh else None).invoke(words)
+        code = 0 if done.success else 2 if done.exception else 1
     sys.stdout.flush()
-    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+    os._exit(code)
 
 
 def _die_with(parent: int) -> None:

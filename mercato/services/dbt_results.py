@@ -126,6 +126,8 @@ def _is_due(node: dict[str, Any], layer: str) -> bool:
             *(name.rpartition(".")[2] for name in node.get("depends_on", {}).get("nodes", [])),
         ]
         return "stg_load_watermark" not in of and not ephemeral
+    if node.get("resource_type") == "unit_test":  # those are for who changes the project
+        return False
     return path.startswith((f"models/{layer}/", f"tests/{layer}/")) and not ephemeral
 
 

@@ -1,14 +1,16 @@
 """Secrets of the local services: generated at first use, one file each, mode 0600, never printed."""
 
+import base64
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from mercato.errors import MercatoError, WrongUse
 
 
-def secret(home: Path, name: str, *, size: int = 24) -> str:
-    """Return the secret of this name, generating it if there is none (URL-safe, `size` random bytes)."""
+def secret(home: Path, name: str, *, size: int = 24, make: Callable[[], str] | None = None) -> str:
+    """Return the secret of this name; if there is none it is made: by `make`, or `size` random bytes, URL-safe."""
     path = home / "secrets" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.parent.chmod(0o700)
@@ -19,10 +21,15 @@ def secret(home: Path, name: str, *, size: int = 24) -> str:
         if not value:
             raise MercatoError(f"the secret {path} is empty", "`make clean`, then start again") from None
         return value
-    value = secrets.token_urlsafe(size)
+    value = make() if make else secrets.token_urlsafe(size)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(value)
     return value
+
+
+def fernet_key() -> str:
+    """32 random bytes in URL-safe base64, padded: what Airflow encrypts its connections with."""
+    return base64.urlsafe_b64encode(os.urandom(32)).decode()
 
 
 def read(path: Path) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from mercato.services.secrets import secret
+from mercato.services.secrets import fernet_key, secret
 
 #: As whom containers run if the one who runs this is root: nobody's number, so no file of the machine is theirs.
 UNPRIVILEGED = 10_001
@@ -48,16 +48,17 @@ def prepare(folder: Path, environment: str = "") -> list[str]:
     suffix = f"_{environment}" if environment else ""
     there = {path.name for path in (folder / "secrets").glob("*")}
     value = {name: secret(folder, name, size=size) for name, size in GENERATED.items()}
-    # 32 bytes in URL-safe base64, padded: a Fernet key.
-    _derive(folder, "airflow-fernet", lambda: base64.urlsafe_b64encode(os.urandom(32)).decode())
-    _derive(folder, "airflow-passwords.json", lambda: json.dumps({"admin": value["airflow-admin"]}))
-    _derive(
-        folder, "airflow-database", lambda: _url("postgresql+psycopg2", "airflow", value, f"airflow{suffix}")
-    )
-    _derive(folder, "airflow-connections.json", lambda: json.dumps(
-        {"warehouse": _url("postgres", "mercato_reader", value, f"warehouse{suffix}")}
-    ))  # fmt: skip
-    _derive(folder, "grafana-contact-points", lambda: json.dumps(TOLD, indent=2))
+    derived: dict[str, Callable[[], str]] = {
+        "airflow-fernet": fernet_key,
+        "airflow-passwords.json": lambda: json.dumps({"admin": value["airflow-admin"]}),
+        "airflow-database": lambda: _url("postgresql+psycopg2", "airflow", value, f"airflow{suffix}"),
+        "airflow-connections.json": lambda: json.dumps(
+            {"warehouse": _url("postgres", "mercato_reader", value, f"warehouse{suffix}")}
+        ),
+        "grafana-contact-points": lambda: json.dumps(TOLD, indent=2),
+    }
+    for name, make in derived.items():
+        secret(folder, name, make=make)
     uid, gid = _owner()
     for path in [folder / "secrets", *(folder / "secrets").iterdir()]:
         if os.geteuid() == 0:
@@ -72,15 +73,6 @@ def prepare(folder: Path, environment: str = "") -> list[str]:
 
 def _owner() -> tuple[int, int]:
     return (UNPRIVILEGED, UNPRIVILEGED) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
-
-
-def _derive(folder: Path, name: str, make: Callable[[], str]) -> None:
-    try:
-        handle = os.open(folder / "secrets" / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(make())
 
 
 def _url(scheme: str, user: str, value: dict[str, str], database: str) -> str:

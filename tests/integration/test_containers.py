@@ -17,6 +17,7 @@ import yaml
 
 from mercato.postgres import Connection
 from mercato.services import endpoints, postgres, stack
+from mercato.services.secrets import fernet_key, secret
 from mercato.settings import ROOT, Settings
 from tests.events import event, raw
 from tests.loads import send
@@ -33,6 +34,8 @@ class Containers:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        # What other tests' Airflow has encrypted in the same database, this one must be able to read.
+        secret(settings.home, "airflow-fernet", make=fernet_key)
         all_secrets = folder / "secrets"
         shutil.copytree(settings.secrets or Path(), all_secrets)
         stack.prepare(folder)  # the rest, made from the server's passwords

@@ -120,6 +120,11 @@ def test_results_are_recorded_also_of_what_failed(run, warehouse):
     assert row == ("fail", 1, "test", "o'dag", "run%s", True)
     kept = warehouse.execute("select batch_id, events from test_failures.events_are_booked").fetchall()
     assert kept == [(9999, 1)]
+    tables = "select tablename from pg_tables where schemaname = 'test_failures'"
+    assert warehouse.execute(tables).fetchall() == [("events_are_booked",)]  # none of what passed
+    warehouse.execute("delete from raw.events where batch_id = 9999")
+    assert run("test", "--select", "events_are_booked").returncode == 0
+    assert warehouse.execute(tables).fetchall() == []
 
 
 def test_a_message_of_any_characters_is_recorded(run, warehouse):
