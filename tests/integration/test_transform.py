@@ -159,6 +159,16 @@ def test_the_command_prints_layers_and_twice_is_as_good_as_once(mercato, warehou
     }
 
 
+def test_a_model_that_an_older_version_read_holds_nothing_up(settings, warehouse):
+    load_order(warehouse, 1)
+    list(transform.run(settings, ("staging", "intermediate")))
+    warehouse.execute(
+        "insert into ops.model_reads values ('intermediate.int_visitors', 'intermediate.int_orders', 0)"
+    )
+    load_order(warehouse, 2)
+    assert len(list(transform.run(settings, ("staging", "intermediate")))) == 2
+
+
 def test_a_warehouse_that_is_away_is_said_so(mercato):
     done = mercato("transform", "--layer", "staging", MERCATO_WAREHOUSE__PORT="9")
     assert done.returncode == 1
