@@ -21,7 +21,7 @@ demo: $(READY)
 	@$(BIN)/mercato demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy benchmarks && $(BIN)/lint-imports
