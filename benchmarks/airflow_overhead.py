@@ -102,10 +102,10 @@ def reading(settings: Settings) -> float:
 def plain(settings: Settings) -> float:
     """Seconds of one `dbt build` of the layers, in a process of its own."""
     began = time.monotonic()
-    subprocess.run(
-        [str(dbt_process.program()), "--quiet", "build", "--exclude-resource-type", "unit_test", "--select", *(f"path:models/{layer}" for layer in LAYERS)],
-        cwd=dbt.PROJECT, env={**os.environ, **dbt.environment(settings)}, check=True,
-    )  # fmt: skip
+    layers = [f"path:models/{layer}" for layer in LAYERS]
+    words = ["--quiet", "build", "--exclude-resource-type", "unit_test", "--select", *layers]
+    env = {**os.environ, **dbt.environment(settings)}
+    subprocess.run([str(dbt_process.program()), *words], cwd=dbt.PROJECT, env=env, check=True)
     return time.monotonic() - began
 
 
