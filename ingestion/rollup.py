@@ -81,7 +81,7 @@ def count(new: Iterable[Accepted]) -> tuple[dict[str, list[Any]], dict[str, list
         sum_[0] += 1
         sum_[1] += late
         sum_[2] += amount
-    events = {
+    events: dict[str, list[Any]] = {
         "hours": [hour * 3_600 for hour, _, _ in sums],
         "events": [event for _, event, _ in sums],
         "currencies": [currency for _, _, currency in sums],

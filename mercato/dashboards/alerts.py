@@ -99,7 +99,8 @@ RULES = (
          "mercato-products", "cover"),
     Rule("mercato-price-slip", "A price slipped",
          "select product_id, currency, value from ops.alert_prices(now())", 0.5,
-         "{{ $labels.product_id }} goes for {{ $values.A.Value }} less than usual in {{ $labels.currency }} (1 is all).",
+         "{{ $labels.product_id }} goes for {{ $values.A.Value }} less than usual in "
+         "{{ $labels.currency }} (1 is all).",
          "Compare the shop's price with the catalogue. Is it meant, silence the alert while it lasts.",
          "mercato-products", "prices", "page"),
     Rule("mercato-lag", "The consumer lags",

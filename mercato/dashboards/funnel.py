@@ -21,6 +21,10 @@ _STEP = Dim(
     french={"1 product viewed": "1 produit vu", "2 product added": "2 produit ajouté",
             "3 checkout started": "3 paiement commencé", "4 order completed": "4 commande passée"},
 )  # fmt: skip
+_DEVICE = Dim(
+    "device", Words("Device", "Appareil"),
+    french={"desktop": "ordinateur", "tablet": "tablette", "mobile": "mobile"},
+)  # fmt: skip
 _CARTS = Value(
     "cart_abandonment_rate", "sum(abandoned_carts)::numeric / nullif(sum(carts), 0)",
     Words("Carts left", "Paniers abandonnés"), "share",
@@ -62,8 +66,7 @@ FUNNEL = Dashboard(
         Panel("steps-device", "table", Words("Steps by device", "Étapes par appareil"),
               Words("Visits that came this far, by device.", "Visites arrivées jusque-là, par appareil."),
               Query("reports.rpt_daily_funnel_by_device", (SESSIONS,),
-                    (Dim("device", Words("Device", "Appareil"), french={"desktop": "ordinateur", "tablet": "tablette",
-                                                                        "mobile": "mobile"}), _STEP), period="day", order="1, 2"),
+                    (_DEVICE, _STEP), period="day", order="1, 2"),
               NO_SESSIONS, 12, 8),
         Panel("conversion-by-day", "lines", Words("Conversion by day", "Conversion par jour"),
               Words("Visits with an order, of the visits begun that day.",

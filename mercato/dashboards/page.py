@@ -43,7 +43,9 @@ def html(
     sections = []
     for dashboard, pictures in dashboards:
         cards = []
-        known = [one.name for other, _ in dashboards if other.folder == dashboard.folder for one in other.variables]
+        known = [
+            one.name for other, _ in dashboards if other.folder == dashboard.folder for one in other.variables
+        ]
         for one in pictures:
             cards.append(_card(one, lang, len(panels)))
             panels.append(_data(one, lang) | {"whole": _whole(one.panel, known, lang)})
