@@ -64,15 +64,11 @@ def count(new: Iterable[Accepted]) -> tuple[dict[str, list[Any]], dict[str, list
     shown: dict[tuple[int, str, str], list[int]] = {}
     for one in new:
         hour, currency, amount = int(one.occurred.timestamp()) // 3_600, "", 0
-        prices: Iterable[Price] = ()
         if one.event == ORDER:
             currency, amount, prices = order_amount(one.raw)
+            _add(shown, hour, prices)
         elif one.event == ADDED:
-            prices = added_price(one.raw)
-        for product, money, minor in prices:
-            seen = shown.setdefault((hour, product, money), [0, 0])
-            seen[0] += 1
-            seen[1] += minor
+            _add(shown, hour, added_price(one.raw))
         late = one.received is not None and (one.received - one.occurred).total_seconds() > LATE_SECONDS
         key = hour, one.event, currency
         sum_ = sums.get(key)
@@ -96,6 +92,13 @@ def count(new: Iterable[Accepted]) -> tuple[dict[str, list[Any]], dict[str, list
         "lines": [seen[0] for seen in shown.values()],
         "prices": [seen[1] for seen in shown.values()],
     }
+
+
+def _add(shown: dict[tuple[int, str, str], list[int]], hour: int, prices: Iterable[Price]) -> None:
+    for product, currency, minor in prices:
+        seen = shown.setdefault((hour, product, currency), [0, 0])
+        seen[0] += 1
+        seen[1] += minor
 
 
 def order_amount(raw: bytes) -> tuple[str, int, list[Price]]:
