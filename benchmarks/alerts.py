@@ -41,10 +41,10 @@ KINDS: dict[str, tuple[int, set[str], set[str]]] = {
     "silence": (120, {"volume"}, {"revenue", "conversion", "abandonment"}),
     "traffic": (120, {"volume"}, set()),
     "bot_burst": (60, {"volume"}, {"conversion", "abandonment"}),
-    "price_slip": (120, {"revenue"}, {"volume"}),
+    "price_slip": (120, {"price-slip"}, {"revenue", "volume"}),
 }
 STRENGTH = DEFAULT_STRENGTH | {"traffic": 4.0}
-ASKED = {"volume", "revenue", "conversion", "abandonment", "payments"}
+ASKED = {"volume", "revenue", "conversion", "abandonment", "payments", "price-slip"}
 
 
 class Sink:

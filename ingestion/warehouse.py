@@ -115,7 +115,7 @@ def _write(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written
         batch_id = row[0] if row else 0
         left = ahead.ids if ahead and not ahead.written.done() else frozenset[str]()
         new = _insert_events(connection, batch, batch_id, left)
-        counts = rollup.count(new)
+        counts, prices = rollup.count(new)
         if ahead:
             ahead.written.result()
             if left and not _has(ahead.batch, left, batch):
@@ -134,6 +134,8 @@ def _write(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written
         if new:
             where = {"source": batch.source, "partition": min(batch.ranges)}
             connection.execute(query("count_events"), where | counts)
+            if prices["hours"]:
+                connection.execute(query("count_prices"), where | prices)
         if batch.drift:
             found = {"source": batch.source, "partition": min(batch.ranges), **drift.parameters(batch.drift)}
             connection.execute(query("record_drift"), found)

@@ -71,10 +71,12 @@ def _record_run(dag_run: Any) -> None:
         from mercato.settings import load
 
         state = str(getattr(dag_run.state, "value", dag_run.state))
+        # A run that somebody cleared is due when it was queued again.
+        due = dag_run.queued_at if dag_run.clear_number else dag_run.run_after
         run = {
             "dag_id": dag_run.dag_id, "run_id": dag_run.run_id, "state": state,
             "run_type": str(getattr(dag_run.run_type, "value", dag_run.run_type)),
-            "started_at": dag_run.start_date, "ended_at": dag_run.end_date,
+            "due_at": due, "started_at": dag_run.start_date, "ended_at": dag_run.end_date,
         }  # fmt: skip
         session = object_session(dag_run)  # its own: another would end the scheduler's
         tasks = dag_run.get_task_instances(session=session) if session and run["ended_at"] else []

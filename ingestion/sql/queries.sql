@@ -86,8 +86,19 @@ on conflict (hour, event, currency, source, partition) do update
 set events = h.events + excluded.events, late = h.late + excluded.late,
     amount_minor = h.amount_minor + excluded.amount_minor;
 
+-- name: count_prices
+insert into ops.price_hours as h (hour, product_id, currency, source, partition, lines, price_minor)
+select to_timestamp(hour), product_id, currency, %(source)s, %(partition)s, lines, price
+from unnest(%(hours)s::bigint[], %(products)s::text[], %(currencies)s::text[], %(lines)s::bigint[], %(prices)s::bigint[])
+    as each (hour, product_id, currency, lines, price)
+on conflict (product_id, currency, hour, source, partition) do update
+set lines = h.lines + excluded.lines, price_minor = h.price_minor + excluded.price_minor;
+
 -- name: forget_live_events
 delete from ops.live_events where bucket < now() - interval '2 days';
+
+-- name: forget_price_hours
+delete from ops.price_hours where hour < now() - interval '35 days';
 
 -- name: measure_disk
 insert into ops.disk (machine, path, total_bytes, free_bytes)

@@ -18,8 +18,8 @@ select 'staging.stg_load_watermark'
 where not exists (select 1 from staging.stg_load_watermark where advanced_at >= %(began)s);
 
 -- name: record_dag_run
-insert into ops.dag_runs (dag_id, run_id, run_type, state, started_at, ended_at)
-values (%(dag_id)s, %(run_id)s, %(run_type)s, %(state)s, %(started_at)s, %(ended_at)s)
+insert into ops.dag_runs (dag_id, run_id, run_type, state, due_at, started_at, ended_at)
+values (%(dag_id)s, %(run_id)s, %(run_type)s, %(state)s, %(due_at)s, %(started_at)s, %(ended_at)s)
 on conflict (dag_id, run_id) do update set
     state = excluded.state, ended_at = excluded.ended_at,
     started_at = coalesce(excluded.started_at, ops.dag_runs.started_at);

@@ -93,6 +93,7 @@ def _forget(connection: Connection, settings: Settings) -> dict[str, int]:
     }
     before = time.time() - settings.retention.log_days * 86_400
     connection.execute(query("forget_live_events"))
+    connection.execute(query("forget_price_hours"))
     found["log files"] = sum(
         _delete_old(folder, before)
         for folder in (settings.home / "airflow" / "logs", settings.home / "dbt" / "logs")

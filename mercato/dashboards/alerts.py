@@ -97,6 +97,12 @@ RULES = (
          "{{ $labels.product }} ({{ $labels.product_id }}), one of the twenty best sellers, is out of stock.",
          "Restock it, or take it out of campaigns.",
          "mercato-products", "cover"),
+    Rule("mercato-price-slip", "A price slipped",
+         "select product_id, currency, value from ops.alert_prices(now())", 0.5,
+         "{{ $labels.product_id }} goes for {{ $values.A.Value }} less than usual in "
+         "{{ $labels.currency }} (1 is all).",
+         "Compare the shop's price with the catalogue. Is it meant, silence the alert while it lasts.",
+         "mercato-products", "prices", "page"),
     Rule("mercato-lag", "The consumer lags",
          "select source, sum(waiting)::double precision as value from ops.lag group by source", 100_000,
          "{{ $values.A.Value }} records of {{ $labels.source }} wait.",

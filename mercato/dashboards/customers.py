@@ -4,7 +4,14 @@ from mercato.dashboards.panel import Dashboard, Dim, Matrix, Panel, Query, Value
 from mercato.dashboards.vocabulary import CURRENCY, NET, NO_ORDERS, NOT_YET, ORDERS
 
 _MONEY = ("currency",)
-_TYPE = Dim("customer_type", Words("Customer", "Client"))
+_TYPE = Dim("customer_type", Words("Customer", "Client"),
+            french={"new": "nouveau", "returning": "fidèle", "guest": "invité"})  # fmt: skip
+_SEGMENT = Dim(
+    "segment", Words("Segment", "Segment"),
+    french={"champion": "champion", "loyal": "fidèle", "potential_loyal": "bientôt fidèle", "new": "nouveau",
+            "promising": "prometteur", "needs_attention": "à relancer", "about_to_sleep": "s'endort",
+            "at_risk": "à risque", "cannot_lose": "à ne pas perdre", "hibernating": "endormi"},
+)  # fmt: skip
 _BUYERS = Value("customers", "sum(customers)::bigint", Words("Customers", "Clients"))
 _MONTHS = tuple((str(month), f"+{month}") for month in range(13))
 _COHORT = Dim(
@@ -38,7 +45,7 @@ CUSTOMERS = Dashboard(
                                            "Clients par segment, {currency}"),
               Words("By how recently, how often and for how much they bought (RFM).",
                     "Selon récence, fréquence et montant des achats (RFM)."),
-              Query("reports.rpt_rfm_segments", (_BUYERS,), (Dim("segment", Words("Segment", "Segment")),),
+              Query("reports.rpt_rfm_segments", (_BUYERS,), (_SEGMENT,),
                     filters=_MONEY,
                     order="sum(customers) desc"),
               NOT_YET, 12, 9),
@@ -52,7 +59,7 @@ CUSTOMERS = Dashboard(
                      Value("share_of_customers", "share_of_customers", Words("Of customers", "Des clients"),
                            "share"),
                      Value("share_of_revenue", "share_of_revenue", Words("Of revenue", "Du CA"), "share")),
-                    (Dim("segment", Words("Segment", "Segment")),), filters=_MONEY, order="net_revenue desc",
+                    (_SEGMENT,), filters=_MONEY, order="net_revenue desc",
                     grouped=False),
               NOT_YET, 12, 9),
         Panel("worth", "stat", Words("Worth so far and in a year, {currency}",

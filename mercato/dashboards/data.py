@@ -14,6 +14,20 @@ _TELLING = (
 _YOUNG = Words("Less than three weeks of events are known: no band yet",
                "Moins de trois semaines d'événements connues : pas encore de bande")  # fmt: skip
 
+_DIMENSION = Dim(
+    "dimension", Words("Dimension", "Dimension"),
+    french={"validity": "validité", "uniqueness": "unicité", "timeliness": "ponctualité", "consistency": "cohérence",
+            "completeness": "complétude"},
+)  # fmt: skip
+_MEASURE = Dim(
+    "measure", Words("Measure", "Mesure"),
+    french={"records that fit the contract": "enregistrements conformes au contrat",
+            "records that came once": "enregistrements arrivés une seule fois",
+            "events received within an hour": "événements reçus dans l'heure",
+            "tests of the models that pass": "tests des modèles réussis",
+            "positions of the sources that are booked": "positions des sources comptées"},
+)  # fmt: skip
+
 DATA = Dashboard(
     uid="mercato-data",
     title=Words("Data", "Données"),
@@ -29,8 +43,7 @@ DATA = Dashboard(
               Words("Shares of the last day's records, and of the tests' last results. Below 95 % an alert fires.",
                     "Parts des enregistrements du dernier jour, et des derniers tests. Sous 95 % une alerte part."),
               Query("ops.quality", (Value("score", "score", Words("Right", "Juste"), "share"),),
-                    (Dim("dimension", Words("Dimension", "Dimension")), Dim("measure", Words("Measure",
-                                                                                             "Mesure"))),
+                    (_DIMENSION, _MEASURE),
                     order="score", grouped=False),
               NOTHING_LOADED, 10, 8, steps=HIGH_SHARE_IS_OK),
         Panel("band", "lines", Words("Events by hour, beside the usual",

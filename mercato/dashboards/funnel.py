@@ -18,6 +18,12 @@ _VISITS = "reports.rpt_daily_sessions_by_channel"
 _STEP = Dim(
     "(array['1 product viewed','2 product added','3 checkout started','4 order completed'])[step_number]",
     Words("Step", "Étape"), "step",
+    french={"1 product viewed": "1 produit vu", "2 product added": "2 produit ajouté",
+            "3 checkout started": "3 paiement commencé", "4 order completed": "4 commande passée"},
+)  # fmt: skip
+_DEVICE = Dim(
+    "device", Words("Device", "Appareil"),
+    french={"desktop": "ordinateur", "tablet": "tablette", "mobile": "mobile"},
 )  # fmt: skip
 _CARTS = Value(
     "cart_abandonment_rate", "sum(abandoned_carts)::numeric / nullif(sum(carts), 0)",
@@ -60,7 +66,7 @@ FUNNEL = Dashboard(
         Panel("steps-device", "table", Words("Steps by device", "Étapes par appareil"),
               Words("Visits that came this far, by device.", "Visites arrivées jusque-là, par appareil."),
               Query("reports.rpt_daily_funnel_by_device", (SESSIONS,),
-                    (Dim("device", Words("Device", "Appareil")), _STEP), period="day", order="1, 2"),
+                    (_DEVICE, _STEP), period="day", order="1, 2"),
               NO_SESSIONS, 12, 8),
         Panel("conversion-by-day", "lines", Words("Conversion by day", "Conversion par jour"),
               Words("Visits with an order, of the visits begun that day.",

@@ -1,4 +1,5 @@
 // Shows the rows that the choices leave. Figures come as texts, made from the exact numbers: none is computed here.
+// A stat has a row for each choice, and one, with an empty text, for all.
 const content = JSON.parse(document.getElementById("content").textContent);
 const choices = [...document.querySelectorAll("select[data-filter]")];
 const fields = ["time", "series", "name", "row", "column", "value", "text"];
@@ -6,7 +7,7 @@ const fields = ["time", "series", "name", "row", "column", "value", "text"];
 function shown(panel) {
   const kept = panel.rows.map((row, at) => [row, at]).filter(([row]) => choices.every((choice) => {
     const own = row.filters[choice.dataset.filter];
-    return own === undefined || choice.value === "" || own === choice.value;
+    return own === undefined || own === choice.value || (choice.value === "" && panel.kind !== "stat");
   }));
   return panel.limit ? kept.slice(0, panel.limit) : kept;
 }
@@ -50,6 +51,9 @@ async function show() {
   for (const card of document.querySelectorAll("[data-panel]")) {
     const panel = content.panels[card.dataset.panel];
     const rows = shown(panel);
+    const whole = choices.map((choice) => choice.value && panel.whole[choice.dataset.filter]).filter(Boolean);
+    card.querySelector(".whole").textContent = whole.join(" · ");
+    card.querySelector(".whole").hidden = whole.length === 0;
     card.querySelector(".empty").hidden = rows.length > 0;
     card.querySelector(".body").hidden = rows.length === 0;
     if (rows.length) await (draw[panel.kind] ?? draw.chart)(card, panel, rows);

@@ -1,7 +1,8 @@
 """The report as one HTML file that opens from disk, with the network off: its script, charts and rows are all in it.
 
 Guarantee: it asks for nothing from outside, and its policy lets it ask for nothing. What it chooses by (currency,
-country, channel, event) are columns of its rows: a choice shows rows, it never computes a figure anew.
+country, channel, event) are columns of its rows: a choice shows rows, it never computes a figure anew. A tile has a row
+for each choice and for all; a panel that can't follow a choice says so while it is made.
 """
 
 import json
@@ -10,8 +11,9 @@ from importlib.resources import files
 from typing import Any
 
 from mercato.dashboards.charts import engine, is_chart, locales, spec
-from mercato.dashboards.panel import Dashboard, Words
+from mercato.dashboards.panel import Dashboard, Panel, Words
 from mercato.dashboards.picture import Picture
+from mercato.dashboards.sql import followed
 from mercato.dashboards.wording import Lang, say
 
 _LABELS = {
@@ -21,6 +23,11 @@ _LABELS = {
     "event": Words("Event", "Événement"),
 }
 _ALL = Words("All", "Tous")
+_WHOLE = {
+    "country": Words("Of all countries", "Tous pays confondus"),
+    "channel": Words("Of all channels", "Tous canaux confondus"),
+    "event": Words("Of all events", "Tous événements confondus"),
+}
 ROW = 34  # pixels of one row of the grid
 
 
@@ -36,9 +43,12 @@ def html(
     sections = []
     for dashboard, pictures in dashboards:
         cards = []
+        known = [
+            one.name for other, _ in dashboards if other.folder == dashboard.folder for one in other.variables
+        ]
         for one in pictures:
             cards.append(_card(one, lang, len(panels)))
-            panels.append(_data(one, lang))
+            panels.append(_data(one, lang) | {"whole": _whole(one.panel, known, lang)})
         sections.append(
             f'<section id="{dashboard.uid}"><h2>{_words(dashboard.title, lang)}</h2>'
             f"<p>{_words(dashboard.description, lang)}</p><div class=grid>{''.join(cards)}</div></section>"
@@ -72,6 +82,11 @@ def _data(one: Picture, lang: Lang) -> dict[str, Any]:
     return found
 
 
+def _whole(panel: Panel, known: list[str], lang: Lang) -> dict[str, str]:
+    """What to say while one of these is chosen that the panel doesn't follow; of its readers' choices alone."""
+    return {name: say(words, lang) for name, words in _WHOLE.items() if name in {*known} - {*followed(panel)}}
+
+
 def _card(one: Picture, lang: Lang, number: int) -> str:
     panel = one.panel
     body = ""
@@ -90,7 +105,7 @@ def _card(one: Picture, lang: Lang, number: int) -> str:
         body = "<div class=chart></div>"
     return (
         f'<article style="grid-column:span {panel.width}" data-panel={number} id="{one.uid}-{panel.key}">'
-        f"<h3>{_words(panel.title, lang)}</h3><p>{_words(panel.description, lang)}</p>"
+        f"<h3>{_words(panel.title, lang)}</h3><p>{_words(panel.description, lang)}</p><p class=whole hidden></p>"
         f"<div class=body>{body}</div><p class=empty hidden>{_words(panel.empty, lang)}</p></article>"
     )
 

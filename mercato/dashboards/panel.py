@@ -6,7 +6,8 @@ values, a matrix its columns; and each panel reads exactly one table of `reports
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Kind = Literal["stat", "lines", "bars", "ranking", "matrix", "table"]
@@ -27,12 +28,16 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True)
 class Dim:
-    """A column that tells rows apart. `column` is its name in the table, or an expression with `name`."""
+    """A column that tells rows apart. `column` is its name in the table, or an expression with `name`.
+
+    `french` has the fixed words that it may hold, in French; names and codes, which it lacks, are the same everywhere.
+    """
 
     column: str
     words: Words
     name: str = ""
     unit: Unit = "text"
+    french: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def alias(self) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from mercato.dashboards.panel import Dashboard, Panel, Unit
-from mercato.dashboards.wording import Lang, figure, say
+from mercato.dashboards.panel import Dashboard, Dim, Panel, Unit
+from mercato.dashboards.wording import Lang, figure, percent, say
 
 Row = dict[str, Any]
 
@@ -19,7 +19,8 @@ class Picture:
     """A panel with its rows.
 
     `rows` of charts: `time`, `series`, `value` (lines, bars), `name`, `value`, `text` (ranking), `row`, `column`,
-    `value`, `text` (matrix). Of stats and tables: `cells`, texts in the order of `headings`. All have `filters`.
+    `value`, `text` (matrix). Of stats and tables: `cells`, texts in the order of `headings`. All have `filters`, in
+    which those of a stat are empty texts where all values of a column count.
     """
 
     uid: str
@@ -30,11 +31,12 @@ class Picture:
     colours: tuple[str, ...] = ()
 
     def chosen(self, currency: str) -> "Picture":
-        """Only what is in this currency, or in none, and no more rows than the panel wants."""
+        """Only what is in this currency, or in none, and no more rows than the panel wants; a stat's row of all."""
         kept = [
             number
             for number, row in enumerate(self.rows)
             if row["filters"].get("currency", currency) == currency
+            and (self.panel.kind != "stat" or set(row["filters"].values()) <= {"", currency})
         ]
         if self.panel.query.limit:
             kept = kept[: self.panel.query.limit]
@@ -51,6 +53,8 @@ def picture(dashboard: Dashboard, panel: Panel, rows: list[Row], lang: Lang) -> 
     """Make ready what `report_sql` brought."""
     make = {"stat": _cells, "table": _cells, "ranking": _ranking, "matrix": _matrix}.get(panel.kind, _series)
     shown = [row for row in rows if any(row.get(name) is not None for name in _figures(panel))]
+    if panel.kind == "stat":  # nobody can choose what has no name; all of them hold it
+        shown = [row for row in shown if None not in _filters(panel, row).values()]
     headings = tuple(say(dim.words, lang) for dim in panel.query.by if panel.kind == "table")
     headings += tuple(say(value.words, lang) for value in panel.query.values)
     colours = tuple(_colour(panel, row) for row in shown) if panel.kind == "stat" else ()
@@ -71,7 +75,7 @@ def _filters(panel: Panel, row: Row) -> Row:
 
 def _cells(panel: Panel, row: Row, lang: Lang) -> list[Row]:
     currency = str(row.get("currency", ""))
-    cells = [figure(row[dim.alias], dim.unit, lang) for dim in panel.query.by if panel.kind == "table"]
+    cells = [_name(dim, row, lang) for dim in panel.query.by if panel.kind == "table"]
     cells += [figure(row[value.name], value.unit, lang, currency) for value in panel.query.values]
     return [{"filters": _filters(panel, row), "cells": cells}]
 
@@ -79,7 +83,7 @@ def _cells(panel: Panel, row: Row, lang: Lang) -> list[Row]:
 def _ranking(panel: Panel, row: Row, lang: Lang) -> list[Row]:
     (dim,), (value,) = panel.query.by, panel.query.values
     text = figure(row[value.name], value.unit, lang, str(row.get("currency", "")))
-    name = figure(row[dim.alias], dim.unit, lang)
+    name = _name(dim, row, lang)
     return [{"filters": _filters(panel, row), "name": name, "value": float(row[value.name]), "text": text}]
 
 
@@ -88,7 +92,7 @@ def _series(panel: Panel, row: Row, lang: Lang) -> list[Row]:
     for value in panel.query.values:
         if row[value.name] is None:
             continue
-        series = " · ".join(figure(row[dim.alias], dim.unit, lang) for dim in panel.query.by)
+        series = " · ".join(_name(dim, row, lang) for dim in panel.query.by)
         text = figure(row[value.name], value.unit, lang, str(row.get("currency", "")))
         found.append(
             {
@@ -106,7 +110,7 @@ def _matrix(panel: Panel, row: Row, lang: Lang) -> list[Row]:
     currency, unit = str(row.get("currency", "")), value.unit
     return [
         {
-            "filters": _filters(panel, row), "row": figure(row[dim.alias], dim.unit, lang), "column": heading,
+            "filters": _filters(panel, row), "row": _name(dim, row, lang), "column": heading,
             "value": float(row[heading]), "text": _short(row[heading], unit, lang, currency),
         }
         for _, heading in panel.matrix.cells
@@ -114,12 +118,17 @@ def _matrix(panel: Panel, row: Row, lang: Lang) -> list[Row]:
     ]  # fmt: skip
 
 
+def _name(dim: Dim, row: Row, lang: Lang) -> str:
+    text = figure(row[dim.alias], dim.unit, lang)
+    return dim.french.get(text, text) if lang == "fr" else text
+
+
 def _short(value: Any, unit: Unit, lang: Lang, currency: str) -> str:
     """In a small cell: whole per cents and whole units of money."""
     if unit == "money":
         return figure(round(value), "count", lang)
     if unit == "share":
-        return f"{round(value * 100)}%"
+        return percent(value, 0, lang)
     return figure(value, unit, lang, currency)
 
 

@@ -1,7 +1,7 @@
 """Pipeline: is anything lost, late or red? The residual first."""
 
 from mercato.dashboards.panel import Dashboard, Dim, Panel, Query, Step, Value, Words
-from mercato.dashboards.vocabulary import HIGH_SHARE_IS_OK, NONE_IS_OK, NOTHING_LOADED
+from mercato.dashboards.vocabulary import HIGH_SHARE_IS_OK, NONE_IS_OK, NOTHING_LOADED, STATES
 
 _NO_AIRFLOW = Words("Airflow ran nothing in this period", "Airflow n'a rien exécuté sur cette période")
 _NO_RUN = Words("No run of the models in this period", "Aucune exécution des modèles sur cette période")
@@ -11,6 +11,18 @@ _NOT_MEASURED = Words("Not measured yet: `mercato maintain`", "Pas encore mesur�
 _SECONDS = Words("Seconds", "Secondes")
 _SOURCE = Dim("source", Words("Source", "Source"))
 _RUNS = "ops.runs"
+_STATE = Dim("state", Words("State", "État"), french=STATES)
+_STARTED = Dim("started_at", Words("Started", "Début"), unit="moment")
+_BY = Dim(
+    "run_type", Words("By", "Par"),
+    french={"scheduled": "horaire", "manual": "à la main", "asset_triggered": "données", "backfill": "reprise"},
+)  # fmt: skip
+_KIND = Dim(
+    "kind", Words("Kind", "Genre"),
+    french={"task": "tâche", "model": "modèle", "test": "test", "unit_test": "test unitaire", "snapshot": "instantané",
+            "seed": "données fixes", "operation": "opération"},
+)  # fmt: skip
+_DELAY = Words("Late by", "Retard")
 
 
 def _booked(name: str, words: Words) -> Value:
@@ -90,11 +102,12 @@ PIPELINE = Dashboard(
                     time="minute", grain="minute", where="stage = 'produced'"),
               NOTHING_LOADED, 16, 8),
         Panel("dag-runs", "table", Words("Airflow's runs", "Exécutions d'Airflow"),
-              Words("The last runs of each DAG: what started them, how they ended, how long they took.",
-                    "Les dernières exécutions de chaque DAG : déclencheur, issue, durée."),
-              Query("ops.dag_runs", (Value("duration_s", "duration_s", _SECONDS, "seconds"),),
-                    (Dim("started_at", Words("Started", "Début"), unit="moment"), Dim("dag_id", Words("DAG", "DAG")),
-                     Dim("run_type", Words("By", "Par")), Dim("state", Words("State", "État"))),
+              Words("The last runs of each DAG: what started them, how they ended, how late they began, how long "
+                    "they took.",
+                    "Les dernières exécutions de chaque DAG : déclencheur, issue, retard au départ, durée."),
+              Query("ops.dag_runs", (Value("delay_s", "delay_s", _DELAY, "seconds"),
+                                     Value("duration_s", "duration_s", _SECONDS, "seconds")),
+                    (_STARTED, Dim("dag_id", Words("DAG", "DAG")), _BY, _STATE),
                     period="started_at", order="started_at desc", limit=12, grouped=False),
               _NO_AIRFLOW, 12, 9),
         Panel("tasks", "table", Words("Airflow's tasks", "Tâches d'Airflow"),
@@ -103,16 +116,41 @@ PIPELINE = Dashboard(
               Query("ops.task_runs",
                     (Value("try_number", "try_number", Words("Tries", "Essais")),
                      Value("duration_s", "duration_s", _SECONDS, "seconds")),
-                    (Dim("started_at", Words("Started", "Début"), unit="moment"),
-                     Dim("dag_id || '.' || task_id", Words("Task", "Tâche"), "task"),
-                     Dim("state", Words("State", "État")), Dim("left(error, 60)", Words("Error", "Erreur"), "error")),
+                    (_STARTED, Dim("dag_id || '.' || task_id", Words("Task", "Tâche"), "task"),
+                     _STATE, Dim("left(error, 60)", Words("Error", "Erreur"), "error")),
                     period="started_at", order="started_at desc", limit=12, grouped=False),
               _NO_AIRFLOW, 12, 9),
         Panel("dag-success", "bars", Words("Airflow's runs by hour", "Exécutions d'Airflow par heure"),
               Words("By how they ended.", "Selon leur issue."),
               Query("ops.dag_runs", (Value("runs", "count(*)", Words("Runs", "Exécutions")),),
-                    (Dim("state", Words("State", "État")),), time="started_at", grain="hour"),
-              _NO_AIRFLOW, 24, 6, stacked=True),
+                    (_STATE,), time="started_at", grain="hour"),
+              _NO_AIRFLOW, 12, 7, stacked=True),
+        Panel("schedule-delay", "bars", Words("How late runs begin, seconds", "Retard au départ, en secondes"),
+              Words("The worst of each hour and DAG, from when a run was due until it began. Minutes: the scheduler is "
+                    "busy, was off, or another run was in the way.",
+                    "Le pire de chaque heure et DAG, du moment prévu au départ. Des minutes : l'ordonnanceur est "
+                    "occupé, était arrêté, ou une autre exécution bloquait."),
+              Query("ops.dag_runs", (Value("delay", "max(delay_s)", _DELAY, "seconds"),),
+                    (Dim("dag_id", Words("DAG", "DAG")),), time="started_at", grain="hour",
+                    where="delay_s is not null"),
+              _NO_AIRFLOW, 12, 7),
+        Panel("timeline", "table", Words("Tasks and models, as they ran", "Tâches et modèles, dans l'ordre"),
+              Words("Latest first: each task of Airflow, and each model in it.",
+                    "Du plus récent au plus ancien : chaque tâche d'Airflow, et ses modèles."),
+              Query("ops.run_timeline", (Value("duration_s", "duration_s", _SECONDS, "seconds"),),
+                    (_STARTED, Dim("dag_id || '.' || task_id", Words("Task", "Tâche"), "task"), _KIND,
+                     Dim("name", Words("Name", "Nom")), Dim("status", Words("State", "État"), french=STATES)),
+                    period="started_at", where="kind in ('task', 'model')",
+                    order="started_at desc nulls last, name", limit=20, grouped=False),
+              _NO_AIRFLOW, 14, 12),
+        Panel("slow", "ranking", Words("Slowest models", "Modèles les plus lents"),
+              Words("Mean seconds of each model in the period.",
+                    "Secondes en moyenne de chaque modèle sur la période."),
+              Query("ops.dbt_results", (Value("seconds", "avg(duration_s)", _SECONDS, "seconds"),),
+                    (Dim("name", Words("Model", "Modèle")),), period="recorded_at",
+                    where="resource_type = 'model'",
+                    order="avg(duration_s) desc", limit=15),
+              _NO_RUN, 10, 12),
         Panel("runs", "table", Words("Last runs of the models", "Dernières exécutions des modèles"),
               Words("An Airflow run, or a command by hand. Its log is in Airflow, or under .mercato/dbt.",
                     "Une exécution Airflow, ou une commande à la main. Son journal est dans "
@@ -123,24 +161,14 @@ PIPELINE = Dashboard(
                      Value("tests", "tests", Words("Tests", "Tests")), Value("failed", "failed",
                                                                              Words("Failed", "En échec")),
                      Value("skipped", "skipped", Words("Skipped", "Sautés"))),
-                    (Dim("started_at", Words("Started", "Début"), unit="moment"), Dim("dag", Words("DAG",
-                                                                                                   "DAG")),
-                     Dim("state", Words("State", "État"))),
+                    (_STARTED, Dim("dag", Words("DAG", "DAG"), french={"by hand": "à la main"}), _STATE),
                     period="started_at", order="started_at desc", limit=12, grouped=False),
               _NO_RUN, 14, 9),
-        Panel("slow", "ranking", Words("Slowest models", "Modèles les plus lents"),
-              Words("Mean seconds of each model in the period.",
-                    "Secondes en moyenne de chaque modèle sur la période."),
-              Query("ops.dbt_results", (Value("seconds", "avg(duration_s)", _SECONDS, "seconds"),),
-                    (Dim("name", Words("Model", "Modèle")),), period="recorded_at",
-                    where="resource_type = 'model'",
-                    order="avg(duration_s) desc", limit=15),
-              _NO_RUN, 10, 9),
         Panel("seconds", "bars", Words("How long runs take", "Durée des exécutions"),
               Words("Longest run of each hour.", "La plus longue exécution de chaque heure."),
               Query(_RUNS, (Value("seconds", "max(seconds)", _SECONDS, "seconds"),), time="started_at",
                     grain="hour"),
-              _NO_RUN, 12, 7),
+              _NO_RUN, 10, 9),
         Panel("pass-rate", "lines", Words("Tests that pass, by hour", "Tests réussis, par heure"),
               Words("Of the tests run in that hour.", "Sur les tests exécutés dans l'heure."),
               Query("ops.dbt_results",
@@ -148,7 +176,7 @@ PIPELINE = Dashboard(
                            Words("Pass", "Réussis"),
                            "share"),),
                     time="recorded_at", grain="hour", where="resource_type in ('test', 'unit_test')"),
-              _NO_RUN, 12, 7),
+              _NO_RUN, 24, 6),
         Panel("red", "table", Words("What is red now", "Ce qui est en échec"),
               Words("Models and tests whose last result is a failure; the rows are in schema test_failures.",
                     "Modèles et tests dont le dernier résultat est un échec ; les lignes sont dans test_failures."),

@@ -6,6 +6,7 @@ from mercato.dashboards.vocabulary import CURRENCY, GROSS, NO_ORDERS, NOT_YET, O
 _MONEY = ("currency",)
 _PRODUCT = Dim("product_id", Words("Product", "Produit"))
 _NAME = Dim("coalesce(product_name, product_id)", Words("Product", "Produit"), "product")
+_USUAL = "(percentile_cont(0.5) within group (order by price))::numeric(22, 3)"
 _CATEGORY = Dim("category", Words("Category", "Catégorie"))
 
 PRODUCTS = Dashboard(
@@ -78,6 +79,20 @@ PRODUCTS = Dashboard(
                     (_NAME,), where="sold > 0 and days_of_cover is not null", order="days_of_cover", limit=15,
                     grouped=False),
               NOT_YET, 12, 11),
+        Panel("prices", "table", Words("Sold below the usual price, {currency}",
+                                       "Sous le prix habituel, {currency}"),
+              Words("The lowest hour of each product's price in carts and orders, beside the middle one of the "
+                    "period. Below half of the usual an alert fires.",
+                    "L'heure la plus basse du prix de chaque produit, paniers et commandes, à côté du prix médian "
+                    "de la période. Sous la moitié de l'habituel, une alerte part."),
+              Query("ops.hourly_prices",
+                    (Value("usual", _USUAL, Words("Usual", "Habituel"), "money"),
+                     Value("lowest", "min(price)", Words("Lowest", "Le plus bas"), "money"),
+                     Value("below", f"(1 - min(price) / nullif({_USUAL}, 0))::numeric(9, 4)",
+                           Words("Below", "En dessous"), "share")),
+                    (_PRODUCT,), period="hour", filters=_MONEY, order="below desc nulls last, product_id", limit=12,
+                    having="count(*) >= 3"),
+              Words("No product was asked for often enough", "Aucun produit assez demandé"), 12, 11),
         Panel("together", "table", Words("Bought together", "Achetés ensemble"),
               Words("Pairs of products in one order. Lift: how much oftener than by chance.",
                     "Paires de produits d'une même commande. Lift : combien de fois plus que par hasard."),
@@ -96,6 +111,6 @@ PRODUCTS = Dashboard(
               Query("reports.rpt_daily_stock",
                     (Value("out", "count(*) filter (where is_out_of_stock)", Words("Out of stock",
                         "En rupture")),), time="day"),
-              NOT_YET, 24, 7),
+              NOT_YET, 12, 11),
     ),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """A panel's query as SQL: with Grafana's macros, or with a period and the chosen values in their place. Pure.
 
 Guarantee: one select of one table; both forms differ in nothing but the macros, and in that the report's keeps the
-currency as a column, so that its reader can choose.
+currency as a column, and gives a stat for each choice and for all of them: its reader chooses among exact figures.
 """
 
 import re
@@ -48,10 +48,21 @@ def grafana_sql(panel: Panel) -> str:
     return _select(query, columns, groups, order="1" if time else query.order)
 
 
+def followed(panel: Panel) -> tuple[str, ...]:
+    """The variables that the report's rows of the panel tell apart, so that its reader's choice is followed."""
+    names = {dim.alias for dim in panel.query.by} | {"currency"}
+    return tuple(name for name in panel.query.filters if panel.kind == "stat" or name in names)
+
+
 def report_sql(panel: Panel, chosen: Chosen) -> str:
-    """The statement for the report: time first, then the currency where it has one, the dimensions, the figures."""
+    """The statement for the report: time first, then the currency where it has one, the dimensions, the figures.
+
+    A stat has the columns it is filtered by instead, and a row for each of their values and for all: an empty text.
+    """
     query = panel.query
     columns, groups = [], []
+    if panel.kind == "stat" and query.filters:
+        return expand(_choices(panel), chosen)
     if panel.kind in ("lines", "bars"):
         columns.append(f'cast({_truncated(query)} as timestamp{_zone(query)}) as "time"')
     if "currency" in query.filters:
@@ -67,6 +78,15 @@ def report_sql(panel: Panel, chosen: Chosen) -> str:
     unlimited = "currency" in query.filters
     order = "1" if panel.kind in ("lines", "bars") else query.order
     return expand(_select(query, columns, groups, order=order, limited=not unlimited), chosen)
+
+
+def _choices(panel: Panel) -> str:
+    free = [name for name in panel.query.filters if name != "currency"]
+    columns = ['currency as "currency"'] if "currency" in panel.query.filters else []
+    columns += [f"case when grouping({name}) = 1 then '' else {name} end as \"{name}\"" for name in free]
+    groups = ["currency"] if "currency" in panel.query.filters else []
+    groups += [f"cube ({', '.join(free)})"] if free else []
+    return _select(panel.query, columns + _figures(panel), groups, order="")
 
 
 def expand(sql: str, chosen: Chosen) -> str:

@@ -46,5 +46,14 @@ BOUNCES = Value(
     Words("Bounce rate", "Taux de rebond"), "share",
 )  # fmt: skip
 
+#: What became of a run, a task, a model or a test: of Airflow, of dbt, of ops.runs.
+STATES = {
+    "success": "réussi", "passed": "réussi", "pass": "réussi", "failed": "en échec", "fail": "en échec",
+    "error": "en erreur", "runtime error": "en erreur", "warn": "avertissement", "running": "en cours",
+    "queued": "en file", "scheduled": "planifié", "waiting": "en attente", "skipped": "sauté",
+    "up_for_retry": "à réessayer", "upstream_failed": "amont en échec", "removed": "retiré", "restarting": "relancé",
+    "up_for_reschedule": "à replanifier", "deferred": "différé",
+}  # fmt: skip
+
 NONE_IS_OK = (Step("ok"), Step("bad", 1))
 HIGH_SHARE_IS_OK = (Step("bad"), Step("warn", 0.95), Step("ok", 0.99))

@@ -29,7 +29,7 @@ def figure(value: Any, unit: Unit, lang: Lang, currency: str = "") -> str:
         return value
     match unit:
         case "share":
-            return _number(Decimal(value) * 100, 1, lang) + ("%" if lang == "en" else f"{_NARROW}%")
+            return percent(value, 1, lang)
         case "money":
             return _number(value, decimals(currency) if currency else 2, lang)
         case "count":
@@ -39,9 +39,14 @@ def figure(value: Any, unit: Unit, lang: Lang, currency: str = "") -> str:
         case "milliseconds":
             return _span(float(value) / 1000, lang) if value >= 1000 else f"{_number(value, 0, lang)} ms"
         case "bytes":
-            return f"{_number(Decimal(value) / 10**9, 1, lang)} GB"
+            return f"{_number(Decimal(value) / 10**9, 1, lang)} {'GB' if lang == 'en' else 'Go'}"
         case _:
             return _number(value, 0 if Decimal(value) == int(value) else 2, lang)
+
+
+def percent(share: Any, places: int, lang: Lang) -> str:
+    """A share of 1, as hundredths."""
+    return _number(Decimal(share) * 100, places, lang) + ("%" if lang == "en" else f"{_NARROW}%")
 
 
 def _number(value: Any, places: int, lang: Lang) -> str:

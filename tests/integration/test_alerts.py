@@ -77,6 +77,17 @@ def disk(free: int) -> str:
     return f"insert into ops.disk values ('here', '/', 100, {free})"
 
 
+def price(product: str, minor: int, hours_ago: int, lines: int = 1) -> str:
+    at = f"{LAST_HOUR} - interval '{hours_ago} hours'"
+    return f"insert into ops.price_hours values ({at}, '{product}', 'EUR', 't', 0, {lines}, {minor * lines})"
+
+
+def priced(product: str, *minors: int) -> list[str]:
+    """Asked for at these prices, a day each; the last one an hour ago."""
+    days = len(minors) - 1
+    return [price(product, minor, 24 * (days - day)) for day, minor in enumerate(minors)]
+
+
 VIEWS, CARTS = usual("Product Viewed", 4_000), usual("Product Added", 800)
 ORDERS, CHECKOUTS = usual("Order Completed", 100, "EUR", 700_000), usual("Checkout Started", 300)
 
@@ -125,6 +136,15 @@ FIXTURES: dict[str, tuple[list[str], list[str]]] = {
         [hour("Payment Failed", 4), hour("Order Completed", 2, 0, "EUR", 1)],  # four are no outage
     ),
     "mercato-stock-out": (stock(0), stock(3)),
+    "mercato-price-slip": (
+        [*priced("lamp", 2_000, 2_100, 2_000, 200), *priced("chair", 9_000, 9_000, 9_000, 8_500)],
+        [
+            *priced("lamp", 2_000, 2_100, 2_000, 1_400),  # on sale
+            *priced("chair", 2_000, 200_000, 2_000, 2_000),  # it had one wrong price: now it is right
+            *priced("new", 2_000, 2_000, 200),  # known for two days
+            *priced("old", 2_000, 2_000, 2_000, 200)[:3], price("old", 200, 400),  # cheap two weeks ago
+        ],
+    ),
     "mercato-lag": ([batch(1, 10), position(10, 200_000)], [batch(1, 10), position(10, 50_000)]),
     "mercato-disk": ([disk(5)], [disk(30)]),
 }  # fmt: skip

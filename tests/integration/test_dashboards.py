@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import uuid
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +27,7 @@ from mercato.commands import report
 from mercato.currencies import decimals
 from mercato.dashboards.catalogue import DASHBOARDS
 from mercato.dashboards.panel import Panel
-from mercato.dashboards.sql import Chosen, expand, grafana_sql
+from mercato.dashboards.sql import Chosen, expand, grafana_sql, report_sql
 from mercato.postgres import Connection
 from mercato.services import dbt, endpoints, postgres
 from mercato.settings import Settings, Warehouse
@@ -42,11 +43,19 @@ EMPTY = {
     "mercato-products/together",
     "mercato-live/delay",
     "mercato-pipeline/freshness",
-    "mercato-pipeline/dag-runs",
-    "mercato-pipeline/tasks",
-    "mercato-pipeline/dag-success",
-    "mercato-pipeline/failed-runs",
 }
+#: Airflow's, as its listener writes them: one on time, one an hour late and red, one that runs, one of before 0009.
+RUNS = """
+insert into ops.dag_runs (dag_id, run_id, run_type, state, due_at, started_at, ended_at) values
+    ('transform', 'a', 'asset_triggered', 'success', now() - interval '9003 s', now() - interval '9000 s', now()),
+    ('publish', 'b', 'scheduled', 'failed', now() - interval '9000 s', now() - interval '5400 s', now()),
+    ('backfill', 'c', 'manual', 'running', now() - interval '62 s', now() - interval '60 s', null),
+    ('ingest', 'd', 'scheduled', 'success', null, now() - interval '7000 s', now());
+insert into ops.task_runs (dag_id, run_id, task_id, state, try_number, started_at, ended_at, error) values
+    ('transform', 'a', 'staging', 'success', 1, now() - interval '9000 s', now() - interval '8950 s', null),
+    ('transform', 'a', 'marts', 'skipped', 0, null, null, null),
+    ('publish', 'b', 'daily', 'failed', 2, now() - interval '5400 s', now() - interval '5390 s', 'no disk');
+"""
 
 INTEGERS, NUMBERS, TEXTS = {20, 21, 23}, {20, 21, 23, 700, 701, 1700}, {25, 1043}
 DAY, TIMES = 1082, {1114, 1184}
@@ -94,6 +103,8 @@ def built(services: Settings) -> Any:
         truth = simulate.run(shop, Loaded(connection)).document()
     for layer in dbt.LAYERS:
         dbt.build(settings, layer)
+    with driver.connect(endpoints.warehouse(settings), autocommit=True) as connection:
+        connection.execute(RUNS)
     yield settings, truth
     with driver.connect(
         postgres.endpoint(services, database="postgres", user=postgres.SUPERUSER), autocommit=True
@@ -206,8 +217,60 @@ def test_the_numbers_are_the_truths(built, reader) -> None:
     assert sum(count for _, count, _ in events) == truth["loaded"]
 
 
+def test_runs_that_began_late_are_seen_and_those_of_unknown_delay_are_not_on_time(built, reader) -> None:
+    late = {dag: delay for _, dag, delay in ask(reader, find("mercato-pipeline", "schedule-delay"))[1]}
+    assert late == {"transform": 3, "publish": 3600, "backfill": 2}
+    runs = ask(reader, find("mercato-pipeline", "dag-runs"))[1]
+    assert {dag: delay for _, dag, _, _, delay, _ in runs} == late | {"ingest": None}
+
+
+def test_each_fixed_word_of_the_data_has_its_french(built, reader) -> None:
+    missing = {
+        (f"{dashboard.uid}/{panel.key}", row[place])
+        for dashboard, panel in PANELS
+        for place, dim in enumerate(panel.query.by, start=panel.kind in ("lines", "bars"))
+        if dim.french and dim.alias != "coupon"  # a name, or that there is none
+        for row in ask(reader, panel)[1]
+        if row[place] is not None and row[place] not in dim.french
+    }
+    assert missing == set()
+
+
+def test_a_tile_has_the_figure_of_every_choice_and_of_all(built, reader) -> None:
+    _, truth = built
+    names = ("currency", "country")
+    everything = replace(PERIOD, values={})
+    cursor = reader.execute(report_sql(find("mercato-sales", "orders"), everything))
+    assert [column.name for column in cursor.description] == [*names, "orders"]
+    found = {row[:2]: row[2] for row in cursor.fetchall()}
+    wanted = {(row["currency"], row["country"]): row["orders"] for row in truth["by_country"]}
+    wanted |= {(currency, ""): orders for currency, orders in counted(truth, "orders").items()}
+    assert {key: orders for key, orders in found.items() if orders} == {
+        key: orders for key, orders in wanted.items() if orders
+    }
+    visits = reader.execute(report_sql(find("mercato-funnel", "visits"), everything)).fetchall()
+    by_channel = {channel: sessions for channel, country, sessions in visits if country == "" and channel}
+    assert by_channel == {row["channel"]: row["sessions"] for row in truth["by_channel"] if row["sessions"]}
+    assert [sessions for channel, country, sessions in visits if (channel, country) == ("", "")] == [
+        truth["totals"]["sessions"]
+    ]
+
+
 def test_the_roll_ups_equal_a_recount_of_raw(built) -> None:
     settings, _ = built
+    migration = Path("ingestion/sql/migrations/0009_due_and_prices.sql").read_text()
+    prices = re.search(r"insert into ops\.price_hours [^;]*?(select.*?);", migration, re.DOTALL)
+    assert prices
+    with driver.connect(endpoints.warehouse(settings), autocommit=True) as connection:
+        kept = connection.execute(
+            "select hour, product_id, currency, 'before 0009', 0, sum(lines), sum(price_minor) from ops.price_hours"
+            " where hour > now() - interval '34 days' group by 1, 2, 3"
+        ).fetchall()
+        counted = [
+            row for row in connection.execute(prices[1]).fetchall() if row[0] > NOW - timedelta(days=34)
+        ]
+        assert sorted(kept) == sorted(counted)
+        assert len(kept) > 500
     migration = Path("ingestion/sql/migrations/0007_dashboards.sql").read_text()
     recount = re.search(r"insert into ops\.event_hours [^;]*?(select.*?);", migration, re.DOTALL)
     assert recount
@@ -296,9 +359,19 @@ addEventListener("unhandledrejection", (event) => document.body.append("FAILED "
     choice.value = value;
     choice.dispatchEvent(new Event("change"));
   };
+  const noted = (panel) => {
+    const note = document.querySelector(`#mercato-${panel} .whole`);
+    return note.hidden ? "" : note.textContent;
+  };
+  const tile = (panel) => {
+    const card = document.querySelector(`#mercato-${panel}`);
+    return card.querySelector(".empty").hidden ? card.querySelector("b").textContent : "none";
+  };
   const seen = () => ({
     charts: document.querySelectorAll(".chart svg").length,
-    orders: document.querySelector("#mercato-sales-orders b").textContent,
+    orders: tile("sales-orders"),
+    visits: tile("funnel-visits"),
+    notes: [noted("sales-orders"), noted("sales-hours"), noted("pipeline-residual")],
     countries: document.querySelectorAll("#mercato-sales-countries .mark-rect path").length,
   });
   await drawn(1);
@@ -309,6 +382,9 @@ addEventListener("unhandledrejection", (event) => document.body.append("FAILED "
   choose("currency", "EUR");
   choose("country", "FR");
   await drawn(4);
+  found.push(seen());
+  choose("channel", "paid");
+  await drawn(5);
   found.push(seen());
   const made = document.createElement("pre");
   made.id = "probe";
@@ -332,11 +408,23 @@ def test_the_page_opens_without_a_network_and_its_filters_work(built, written, l
     )  # fmt: skip
     assert "CONSOLE" not in done.stderr
     assert "FAILED" not in done.stdout.rpartition("</script>")[2]
-    first, pounds, france = json.loads(
+    first, pounds, france, paid = json.loads(
         re.search(r'<pre id="probe">(.*)</pre>', done.stdout)[1].replace("&quot;", '"')
     )
     orders = counted(truth, "orders")
     assert (first["orders"], pounds["orders"]) == (str(orders["EUR"]), str(orders["GBP"]))
+    french = next(one for one in truth["by_country"] if (one["currency"], one["country"]) == ("EUR", "FR"))
+    assert france["orders"] == paid["orders"] == str(french["orders"])
+    visits = {"en": f"{truth['totals']['sessions']:,}"}
+    visits["fr"] = visits["en"].replace(",", "\u202f")
+    assert first["visits"] == visits[lang]
+    assert len({first["visits"], france["visits"], paid["visits"]}) == 3
+    whole = ["Of all countries", "Of all channels"]
+    if lang == "fr":
+        whole = ["Tous pays confondus", "Tous canaux confondus"]
+    assert first["notes"] == pounds["notes"] == ["", "", ""]
+    assert france["notes"] == ["", whole[0], ""]
+    assert paid["notes"] == [whole[1], " · ".join(whole), ""]
     assert first["charts"] > 20
     assert first["countries"] > france["countries"] == pounds["countries"] == 1
 

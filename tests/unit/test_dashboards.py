@@ -1,21 +1,32 @@
 """Dashboards as code: what is committed is what the definitions make, and what they make is sound."""
 
 import json
+import os
+import pkgutil
 import re
-from dataclasses import replace
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from html.parser import HTMLParser
+from importlib import import_module
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mercato.dashboards
 from mercato.commands.report import last_week
-from mercato.dashboards import alerts, build, letters
+from mercato.dashboards import alerts, build, charts, letters, page
 from mercato.dashboards.catalogue import DASHBOARDS
 from mercato.dashboards.panel import Panel, Query, Value, Words
+from mercato.dashboards.picture import picture
 from mercato.dashboards.sql import Chosen, expand, grafana_sql, report_sql
-from mercato.dashboards.to_grafana import dumps, panel_id
+from mercato.dashboards.to_grafana import DATASOURCE, dumps, panel_id
 from mercato.dashboards.wording import figure
 
 PANELS = [(dashboard, panel) for dashboard in DASHBOARDS for panel in dashboard.panels]
@@ -53,11 +64,49 @@ def test_an_edited_panel_changes_its_own_file_and_in_it_its_own_lines() -> None:
 
 
 def test_no_two_things_have_one_id() -> None:
+    """Over all kinds: Grafana keeps each kind's apart, people and links don't."""
+    told = alerts.contact_points("a@b", "https://hook", "https://slack")["contactPoints"][0]["receivers"]
+    provisioning = build.ALERTING.parent
+    (source,) = yaml.safe_load((provisioning / "datasources" / "warehouse.yaml").read_text())["datasources"]
     uids = [one.uid for one in DASHBOARDS] + [rule.uid for rule in alerts.RULES]
+    uids += [one["uid"] for one in told] + [source["uid"]]
     ids = [panel_id(dashboard, panel) for dashboard, panel in PANELS]
+    assert len(told) == 3
     assert len(set(uids)) == len(uids)
     assert len(set(ids)) == len(ids)
     assert max(map(len, uids)) <= 40, "Grafana's limit"
+    assert source["uid"] == DATASOURCE == source["name"]
+    titles = [rule.title for rule in alerts.RULES]
+    assert len(set(titles)) == len(titles), "Grafana refuses two of a folder"
+    # Folders have no uid here: Grafana makes one of each title, so two dashboards' folders are one by title alone.
+    assert alerts.FOLDER not in {one.folder.en for one in DASHBOARDS}
+
+
+def test_building_again_in_another_process_changes_no_byte(tmp_path: Path) -> None:
+    wanted = {str(path): text for path, text in build.files().items()}
+    told = (
+        "import json; from mercato.dashboards import build;"
+        " print(json.dumps({str(path): text for path, text in build.files().items()}))"
+    )
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", told], env={**os.environ, "PYTHONHASHSEED": seed}, cwd=tmp_path,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert json.loads(done.stdout) == wanted
+
+
+def test_a_stale_file_and_one_of_no_dashboard_are_put_right_and_nothing_else(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(build, "FOLDER", tmp_path / "dashboards")
+    monkeypatch.setattr(build, "ALERTING", tmp_path / "alerting")
+    assert set(build.write()) == set(build.files())
+    assert build.write() == []
+    stale, stray = next(iter(build.files())), tmp_path / "dashboards" / "gone.json"
+    stale.write_text(stale.read_text().replace("Sales", "Sale", 1))
+    stray.write_text("{}")
+    assert set(build.write()) == {stale, stray}
+    assert not stray.exists()
+    assert stale.read_text("utf-8") == build.files()[stale]
 
 
 def migrated(content):
@@ -193,3 +242,119 @@ def test_the_last_week_is_over_and_begins_on_a_monday(now: datetime) -> None:
     monday, sunday = last_week(now)
     assert (monday.isoweekday(), sunday.isoweekday()) == (1, 7)
     assert sunday.date() < now.date() <= sunday.date() + timedelta(days=7)
+
+
+def words_in(thing: object) -> Iterator[Words]:
+    """Every text in two languages that it holds, however deep."""
+    if isinstance(thing, Words):
+        yield thing
+    elif is_dataclass(thing) and not isinstance(thing, type):
+        for one in fields(thing):
+            yield from words_in(getattr(thing, one.name))
+    elif isinstance(thing, dict):
+        yield from words_in(tuple(thing.values()))
+    elif isinstance(thing, tuple | list):
+        for one in thing:
+            yield from words_in(one)
+
+
+WORDS = {
+    words
+    for module in pkgutil.iter_modules(mercato.dashboards.__path__)
+    for thing in vars(import_module(f"mercato.dashboards.{module.name}")).values()
+    for words in words_in(thing)
+}
+#: The same in both languages.
+SAME = {"DAG", "Dimension", "Gini", "Lift", "Pages", "Segment", "Source", "Tests", "Type"}
+#: What a sender, the shop, a person or the project has named: shown as it is. Units aside, all else is a fixed word.
+NAMES = {
+    "category", "channel", "country", "currency", "detail", "error", "event", "layer", "message", "name",
+    "other_product_id", "product", "product_id", "property", "reason", "source", "task", "type", "user_id", "dag_id",
+    "month", "cohort_month",
+}  # fmt: skip
+
+
+def test_every_fixed_text_is_translated() -> None:
+    assert len(WORDS) > 300
+    assert {words.en for words in WORDS if words.en == words.fr} <= SAME
+
+
+def test_every_text_of_the_data_is_a_name_or_has_its_french() -> None:
+    dims = [dim for _, panel in PANELS for dim in panel.query.by if dim.unit == "text"]
+    assert {dim.alias for dim in dims if not dim.french} == NAMES
+
+
+class Texts(HTMLParser):
+    """What a page shows, and the titles in its charts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.inside.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside.pop() if self.inside and self.inside[-1] == tag else None
+
+    def handle_data(self, data: str) -> None:
+        if self.inside[-1:] != ["script"] and self.inside[-1:] != ["style"]:
+            self.found.add(data.strip(" ,"))
+
+
+def titles(spec: object) -> Iterator[str]:
+    if isinstance(spec, dict):
+        yield from (str(spec["title"]),) if spec.get("title") else ()
+        yield from (one for part in spec.values() for one in titles(part))
+    elif isinstance(spec, list):
+        yield from (one for part in spec for one in titles(part))
+
+
+def test_a_french_page_has_no_english_text_of_ours() -> None:
+    rows = {"currency": "EUR", "country": "FR", "channel": "paid", "event": "page"}
+    drawn = []
+    for dashboard in [one for one in DASHBOARDS if not one.live]:
+        pictures = []
+        for panel in dashboard.panels:
+            names = [dim.alias for dim in panel.query.by] + [value.name for value in panel.query.values]
+            names += [heading for _, heading in panel.matrix.cells] if panel.matrix else []
+            row = {"time": CHOSEN.start} | dict.fromkeys(names, 1) | rows
+            pictures.append(picture(dashboard, panel, [row], "fr"))
+        drawn.append((dashboard, pictures))
+    parser = Texts()
+    parser.feed(page.html(drawn, "fr", "EUR", ["EUR"], "2026"))
+    shown = parser.found
+    panels = [one.panel for _, ones in drawn for one in ones]
+    content = {
+        title
+        for panel in panels
+        if charts.is_chart(panel)
+        for title in titles(charts.spec(panel, "fr", 9, 9))
+    }
+    english = {re.sub(r",? ?\{currency\}.*", "", words.en) for words in WORDS if words.en != words.fr}
+    french = {re.sub(r",? ?\{currency\}.*", "", words.fr) for words in WORDS}
+    assert (shown | content) & (english - french) == set()
+    assert {"Ventes", "CA net", "Retard au départ, en secondes"} <= shown
+    assert {"Quand", "Combien"} <= content
+    series = {row["series"] for _, ones in drawn for one in ones for row in one.rows if "series" in row}
+    assert not series & (english - french)
+
+
+def test_a_word_of_the_data_is_french_on_a_french_page_and_a_name_stays() -> None:
+    dashboard, panel = next(
+        (dashboard, panel)
+        for dashboard, panel in PANELS
+        if (dashboard.uid, panel.key) == ("mercato-data", "quality")
+    )
+    rows = [{"dimension": "validity", "measure": "of another version", "score": Decimal("0.981")}]
+    assert picture(dashboard, panel, rows, "fr").rows[0]["cells"] == [
+        "validité",
+        "of another version",
+        "98,1\u202f%",
+    ]
+    assert picture(dashboard, panel, rows, "en").rows[0]["cells"] == [
+        "validity",
+        "of another version",
+        "98.1%",
+    ]
