@@ -5,8 +5,9 @@ duplicates, 1 % bad (cut in half). Each is to store every good event once. The p
 recommend it where that isn't slow:
 
 dlt       in the shape of its Kafka source; merge by messageId, rows as CSV
-Connect   Kafka Connect, standalone, with Debezium's JDBC sink: upsert by messageId, rows unnested, 3 tasks; the
-          schema is given to the JSON converter, bad records go to a dead letter queue; JVM of 2 GB
+Connect   Kafka Connect, standalone, with Debezium's JDBC sink: upsert by messageId, rows unnested; the schema is
+          given to the JSON converter, bad records go to a dead letter queue; JVM of 2 GB. With one task, which reads
+          with one consumer as ours and each other peer does, and with three, one a partition
 rowwise   the plain loop of tutorials: json.loads, psycopg2, insert … on conflict do nothing, commit each 1,000 rows
 
 Ratios are of events a second, ours by theirs, ours from a run on the same topic right before; higher is better. Seconds
@@ -27,6 +28,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -195,10 +197,11 @@ def rowwise(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
     return result(endpoint, topic, seconds, peak, "events", "message_id", "dropped")
 
 
-def connect(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
+def connect(_: Settings, endpoint: Endpoint, topic: Topic, *, tasks: int) -> Result:
     """The peer Kafka Connect with Debezium's JDBC sink."""
     jars = apache_kafka.jars(HERE / "connect")
-    folder = HOME / "connect" / topic.name
+    name = f"{topic.name}-{tasks}"  # its group too
+    folder = HOME / "connect" / name
     folder.mkdir(parents=True)
     worker = {
         "bootstrap.servers": topic.servers, "offset.storage.file.filename": folder / "offsets",
@@ -207,7 +210,7 @@ def connect(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
         "value.converter": "org.apache.kafka.connect.json.JsonConverter", "plugin.discovery": "service_load",
     }  # fmt: skip
     sink = {
-        "name": "peer", "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector", "tasks.max": 3,
+        "name": name, "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector", "tasks.max": tasks,
         "topics": topic.name, "connection.url": f"jdbc:postgresql://{endpoint.host}:{endpoint.port}/{endpoint.database}",
         "connection.username": endpoint.user, "connection.password": endpoint.password,
         "collection.name.format": "public.events", "schema.evolution": "basic", "insert.mode": "upsert",
@@ -219,12 +222,12 @@ def connect(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
         "value.converter.schema.content": json.dumps(schema("event", FIELDS)),
         "transforms": "flat", "transforms.flat.type": "org.apache.kafka.connect.transforms.Flatten$Value",
         "transforms.flat.delimiter": "_", "errors.tolerance": "all",
-        "errors.deadletterqueue.topic.name": f"{topic.name}-bad",
+        "errors.deadletterqueue.topic.name": f"{name}-bad",
         "errors.deadletterqueue.topic.replication.factor": 1,
     }  # fmt: skip
     files = []
-    for name, values in (("worker", worker), ("sink", sink)):
-        files.append(folder / f"{name}.properties")
+    for kind, values in (("worker", worker), ("sink", sink)):
+        files.append(folder / f"{kind}.properties")
         files[-1].write_text("".join(f"{key}={value}\n" for key, value in values.items()), encoding="utf-8")
         files[-1].chmod(0o600)
     command = ["java", "-Xmx2g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{jars}/*",
@@ -255,7 +258,9 @@ def connect(_: Settings, endpoint: Endpoint, topic: Topic) -> Result:
     )
 
 
-PEERS = {"dlt": dlt, "Connect": connect, "rowwise": rowwise}
+PEERS: dict[str, Callable[[Settings, Endpoint, Topic], Result]] = {
+    "dlt": dlt, "Connect-1": partial(connect, tasks=1), "Connect-3": partial(connect, tasks=3), "rowwise": rowwise,
+}  # fmt: skip
 
 
 def schema(name: str, kind: object) -> dict[str, object]:
