@@ -103,6 +103,9 @@ def connect(
             options="-c timezone=UTC" + ("" if synchronous else " -c synchronous_commit=off"),
         )
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
+        # A line an address it tried, each with a hint after it; what the server itself says begins with FATAL.
+        told = [line.rpartition("failed: ")[2] for line in str(error).splitlines() if "failed: " in line]
+        reason = told[-1] if told else str(error).strip()
+        what = "doesn't let us in" if "FATAL" in reason else "doesn't answer"
         cure = next((cure for words, cure in _CURES.items() if words in str(error)), _CURES["refused"])
-        raise ServiceUnavailable(f"Postgres at {endpoint} doesn't let us in: {reason}", cure) from None
+        raise ServiceUnavailable(f"Postgres at {endpoint} {what}: {reason}", cure) from None

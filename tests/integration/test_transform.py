@@ -172,7 +172,8 @@ def test_a_model_that_an_older_version_read_holds_nothing_up(settings, warehouse
 def test_a_warehouse_that_is_away_is_said_so(mercato):
     done = mercato("transform", "--layer", "staging", MERCATO_WAREHOUSE__PORT="9")
     assert done.returncode == 1
-    assert "127.0.0.1:9" in done.stderr
+    assert "127.0.0.1:9/" in done.stderr
+    assert "doesn't answer: Connection refused" in " ".join(done.stderr.split())
     assert "cure" in done.stderr
 
 
