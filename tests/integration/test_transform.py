@@ -82,6 +82,7 @@ def lie(
     )
     fake.chmod(0o755)
     monkeypatch.setattr(dbt_process, "program", lambda: fake)
+    monkeypatch.setattr(dbt_process, "_runner", None)  # nor is the real one forked
 
 
 def load_order(warehouse: Connection, number: int) -> None:
