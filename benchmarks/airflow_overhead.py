@@ -23,8 +23,6 @@ from mercato import postgres as driver
 from mercato.services import airflow, airflow_api, broker, dbt, dbt_process, endpoints, postgres, process
 from mercato.settings import ROOT, Settings
 
-LAYERS = ("staging", "intermediate", "marts", "reports")
-
 
 def main() -> None:
     """Print the table, and with --json one object on the last line."""
@@ -100,10 +98,17 @@ def reading(settings: Settings) -> float:
 
 
 def plain(settings: Settings) -> float:
-    """Seconds of one `dbt build` of the layers, in a process of its own."""
+    """Seconds of one `dbt build` of the four layers that the DAG builds, in a process of its own."""
     began = time.monotonic()
-    layers = [f"path:models/{layer}" for layer in LAYERS]
-    words = ["--quiet", "build", "--exclude-resource-type", "unit_test", "--select", *layers]
+    words = [
+        "--quiet",
+        "build",
+        "--exclude-resource-type",
+        "unit_test",
+        "--exclude",
+        "path:models/daily",
+        "path:tests/daily",
+    ]
     env = {**os.environ, **dbt.environment(settings)}
     subprocess.run([str(dbt_process.program()), *words], cwd=dbt.PROJECT, env=env, check=True)
     return time.monotonic() - began
