@@ -23,6 +23,9 @@ from mercato import postgres as driver
 from mercato.services import airflow, airflow_api, broker, dbt, dbt_process, endpoints, postgres, process
 from mercato.settings import ROOT, Settings
 
+#: The watcher looks at raw every two seconds; what it tells while the DAG is paused starts no run of its own.
+WATCHED_S = 6
+
 
 def main() -> None:
     """Print the table, and with --json one object on the last line."""
@@ -76,6 +79,7 @@ def measure(settings: Settings, rounds: int, history: int, events: int) -> dict[
             position = load(connection, lines, position, events)
             took = plain(settings)
             position = load(connection, lines, position, events)
+            time.sleep(WATCHED_S)
             api.pause("transform", False)
             run = airflow_api.run_dag(settings, "transform")
             if number:

@@ -18,7 +18,7 @@ from typing import Any
 from mercato import postgres
 from mercato.errors import MercatoError, ServiceUnavailable
 from mercato.services import dbt_process, endpoints
-from mercato.services.dbt_results import ALL, Layer, judge
+from mercato.services.dbt_results import ALL, Layer, judge, read_manifest
 from mercato.settings import ROOT, Settings
 
 LAYERS = ("staging", "intermediate", "marts", "reports", "daily")
@@ -61,6 +61,8 @@ def build(
 def prepare(settings: Settings) -> None:
     """Import dbt and read the project in this process: for who builds several layers."""
     dbt_process.read(PROJECT, environment(settings))
+    with contextlib.suppress(OSError):  # a project with faults has none
+        read_manifest(settings.home / "dbt" / "target")
 
 
 #: Stands in front of the schemas of a second set of tables.
@@ -85,7 +87,7 @@ def build_copy(
     if code:
         log = settings.home / "dbt" / "logs" / "dbt.log"
         raise MercatoError(f"the full refresh failed: {' '.join(last[-3:])}", f"dbt's log is {log}")
-    nodes = json.loads((target / "manifest.json").read_text("utf-8"))["nodes"].values()
+    nodes = read_manifest(target)["nodes"].values()
     return sorted(
         f"{node['schema'].removeprefix(COPY_PREFIX)}.{node['alias']}"
         for node in nodes
@@ -132,7 +134,7 @@ def incremental_models(settings: Settings, layer: str | None = None) -> dict[str
 
     A node has `all_macros` too: the names of all that its query calls, also through others.
     """
-    manifest = json.loads((settings.home / "dbt" / "target" / "manifest.json").read_text("utf-8"))
+    manifest = read_manifest(settings.home / "dbt" / "target")
     return {
         f"{node['schema']}.{node['alias']}": {**node, "all_macros": _macros(node, manifest["macros"])}
         for node in manifest["nodes"].values()

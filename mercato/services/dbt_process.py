@@ -43,6 +43,8 @@ def read(folder: Path, env: Mapping[str, str]) -> None:
     global _project
     warm()
     state, before = _state(folder, env), dict(os.environ)
+    if _project and _project[1] == state:
+        return
     os.environ.update(env)
     try:
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
@@ -58,9 +60,11 @@ def read(folder: Path, env: Mapping[str, str]) -> None:
 
 def _state(folder: Path, env: Mapping[str, str]) -> Hashable:
     """What the project's meaning depends on: its files, and the settings in the environment."""
-    files = [path for kind in ("*.sql", "*.yml") for path in folder.rglob(kind)]
+    own = (path for kind in ("*.sql", "*.yml") for path in folder.rglob(kind))
     return (
-        frozenset((path, path.stat().st_mtime_ns) for path in files if path.is_file()),
+        frozenset(
+            (path, path.stat().st_mtime_ns) for path in own if path.relative_to(folder).parts[0] != "target"
+        ),
         frozenset(item for item in env.items() if item[0].startswith(("DBT_", "MERCATO_WAREHOUSE"))),
     )
 
@@ -131,8 +135,14 @@ def _become(words: list[str], folder: Path, env: Mapping[str, str], lock: int, w
     code = 2
     if _runner:
         # What is given by words, as variables, changes what the project means.
-        fresh = _project and "--vars" not in words and _project[1] == _state(folder, env)
-        done = _runner(_project[0] if _project and fresh else None).invoke(words)
+        fresh = _project is not None and "--vars" not in words and _project[1] == _state(folder, env)
+        if _project and fresh:
+            # The manifest is written already; dbt would write it again after each run, for half a second.
+            done = _runner(_project[0]).invoke(["--no-write-json", *words])
+            if results := done.result:
+                results.write(str(Path(env["DBT_TARGET_PATH"]) / "run_results.json"))
+        else:
+            done = _runner(None).invoke(words)
         code = 0 if done.success else 2 if done.exception else 1
     sys.stdout.flush()
     os._exit(code)

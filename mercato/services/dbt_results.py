@@ -9,6 +9,7 @@ import json
 import re
 import signal
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -131,9 +132,25 @@ def _is_due(node: dict[str, Any], layer: str) -> bool:
     return path.startswith((f"models/{layer}/", f"tests/{layer}/")) and not ephemeral
 
 
+def read_manifest(target: Path) -> dict[str, Any]:
+    """The manifest that dbt wrote last; read once as long as it is the same, also by what is forked from here.
+
+    Raises:
+        OSError, ValueError: there is none, or it is damaged.
+    """
+    path = target / "manifest.json"
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, _modified: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
 def _nodes(target: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((target / "manifest.json").read_text("utf-8"))
+        manifest = read_manifest(target)
     except (OSError, ValueError):
         return {}
     return {**manifest.get("nodes", {}), **manifest.get("unit_tests", {})}

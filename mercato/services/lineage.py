@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mercato.postgres import Endpoint
+from mercato.services.dbt_results import read_manifest
 from mercato.settings import Lineage
 
 PRODUCER = "https://github.com/OpenLineage/OpenLineage/tree/main/spec"
@@ -31,9 +32,8 @@ def emit(to: Lineage, target: Path, warehouse: Endpoint) -> int:
     if not (to.file or to.url):
         return 0
     try:
-        manifest, results = (
-            json.loads((target / f"{name}.json").read_text("utf-8")) for name in ("manifest", "run_results")
-        )
+        manifest = read_manifest(target)
+        results = json.loads((target / "run_results.json").read_text("utf-8"))
     except FileNotFoundError:  # dbt never came so far
         return 0
     lines = [json.dumps(event) for event in events(manifest, results, warehouse)]
