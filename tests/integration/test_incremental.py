@@ -28,6 +28,7 @@ from mercato.settings import Settings
 from tests import streams
 from tests.events import NOW, event, raw
 
+EXAMPLES = int(os.environ.get("INCREMENTAL_EXAMPLES", "5"))
 START = datetime(2026, 10, 30, 22, 0, tzinfo=UTC)  # near midnight, near a month's end
 MODELS = (
     "stg_events", "int_events_sessionized", "int_visitors", "int_orders", "int_product_attributes", "fct_sessions",
@@ -258,7 +259,8 @@ def test_any_order_of_arrival_and_any_cut_of_runs_gives_what_a_full_refresh_give
 
     # Not shrunk: a run takes seconds. The failing tables and the history are printed.
     @hypothesis_settings(
-        max_examples=5, phases=[Phase.generate], deadline=None, database=None,
+        max_examples=EXAMPLES,
+        phases=[Phase.generate], deadline=None, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(histories, st.integers(0, 1_000_000))
