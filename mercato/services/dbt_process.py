@@ -1,5 +1,5 @@
-"""One run of dbt, in a process of its own: started anew, or forked from one that has imported it (`warm`) and read
-the project (`read`): a layer with nothing new takes 3 s of CPU instead of 6.
+"""One run of dbt, in a process of its own: started anew, or forked from one that has imported it and read the project
+(`read`): a layer with nothing new takes 3 s of CPU instead of 6.
 
 Guarantee: dbt holds the lock that it is given until it ends, so no other run starts beside it, whoever dies; it is
 told to stop (SIGINT: it cancels its queries) when its caller dies, is stopped or times out.
@@ -29,26 +29,20 @@ def program() -> Path:
     return Path(sys.executable).with_name("dbt")
 
 
-def warm() -> None:
-    """Import dbt here, so that runs are forked instead of started anew: 2 s of CPU less each."""
-    global _runner
-    _runner = import_module("dbt.cli.main").dbtRunner
-
-
 def read(folder: Path, env: Mapping[str, str]) -> None:
-    """Read the project here, so that runs forked from here needn't: 1 s of CPU less each, as long as no file changes.
+    """Import dbt and read the project here, so that runs forked from here needn't: 3 s of CPU less each.
 
-    A project with faults isn't kept: the run says what they are.
+    As long as no file changes; then runs are started anew. A project with faults isn't kept: the run says them.
     """
-    global _project
-    warm()
+    global _project, _runner
+    _runner = import_module("dbt.cli.main").dbtRunner
     state, before = _state(folder, env), dict(os.environ)
     if _project and _project[1] == state:
         return
     os.environ.update(env)
     try:
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-            manifest = _runner(None).invoke(["--quiet", "parse"]).result if _runner else None
+            manifest = _runner().invoke(["--quiet", "parse"]).result
     finally:
         for name in env:
             if name in before:
@@ -74,7 +68,10 @@ def execute(
 ) -> int:
     """Run dbt in `folder`; each line it prints goes to `on_line`. Returns its exit code, -9 if SIGKILL ended it."""
     read, write = os.pipe()
-    start = _fork if _runner else _start
+    # What is given by words, as variables, changes what the project means. A fork never parses: dbt's parser keeps
+    # threads, which a fork hasn't, and waits for them for ever.
+    fresh = _project is not None and "--vars" not in words and _project[1] == _state(folder, env)
+    start = _fork if fresh else _start
     pid = start(words, folder, env, lock, write)
     os.close(write)
     try:
@@ -133,16 +130,11 @@ def _become(words: list[str], folder: Path, env: Mapping[str, str], lock: int, w
     os.environ.update(env)
     os.chdir(folder)
     code = 2
-    if _runner:
-        # What is given by words, as variables, changes what the project means.
-        fresh = _project is not None and "--vars" not in words and _project[1] == _state(folder, env)
-        if _project and fresh:
-            # The manifest is written already; dbt would write it again after each run, for half a second.
-            done = _runner(_project[0]).invoke(["--no-write-json", *words])
-            if results := done.result:
-                results.write(str(Path(env["DBT_TARGET_PATH"]) / "run_results.json"))
-        else:
-            done = _runner(None).invoke(words)
+    if _runner and _project:
+        # The manifest is written already; dbt would write it again after each run, for half a second.
+        done = _runner(_project[0]).invoke(["--no-write-json", *words])
+        if results := done.result:
+            results.write(str(Path(env["DBT_TARGET_PATH"]) / "run_results.json"))
         code = 0 if done.success else 2 if done.exception else 1
     sys.stdout.flush()
     os._exit(code)

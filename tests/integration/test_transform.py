@@ -82,7 +82,7 @@ def lie(
     )
     fake.chmod(0o755)
     monkeypatch.setattr(dbt_process, "program", lambda: fake)
-    monkeypatch.setattr(dbt_process, "_runner", None)  # nor is the real one forked
+    monkeypatch.setattr(dbt_process, "_project", None)  # nor is the real one forked
 
 
 def load_order(warehouse: Connection, number: int) -> None:
@@ -158,6 +158,20 @@ def test_the_command_prints_layers_and_twice_is_as_good_as_once(mercato, warehou
     assert {name: rows for name, (_, rows) in after.items()} == {
         name: rows for name, (_, rows) in before.items()
     }
+
+
+def test_a_project_that_changed_since_it_was_read_is_read_again(settings, warehouse, monkeypatch, tmp_path):
+    copy = tmp_path / "project"
+    shutil.copytree(dbt.PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs", ".env"))
+    monkeypatch.setattr(dbt, "PROJECT", copy)
+    own = settings.model_copy(update={"home": tmp_path / "home"})
+    load_order(warehouse, 1)
+    dbt.prepare(own)
+    dbt.build(own, "staging", project=copy)
+    model = copy / "models" / "staging" / "stg_orders.sql"
+    model.write_text("select 1 as no_such_order")
+    with pytest.raises(LayerFailed, match="stg_orders"):
+        dbt.build(own, "staging", project=copy)
 
 
 def test_a_model_that_an_older_version_read_holds_nothing_up(settings, warehouse):
