@@ -20,8 +20,9 @@ from typing import Any, NoReturn
 
 #: dbt's own door for programs, where it is imported.
 _runner: Callable[..., Any] | None = None
-#: The project as it was read, and what it was read from.
+#: The project as it was read, and what it was read from; and by which process.
 _project: tuple[Any, Hashable] | None = None
+_reader: int | None = None
 
 
 def program() -> Path:
@@ -32,9 +33,13 @@ def program() -> Path:
 def read(folder: Path, env: Mapping[str, str]) -> None:
     """Import dbt and read the project here, so that runs forked from here needn't: 3 s of CPU less each.
 
-    As long as no file changes; then runs are started anew. A project with faults isn't kept: the run says them.
+    As long as no file changes; then runs are started anew. A project with faults isn't kept: the run says them. In a
+    fork of a process that has read it nothing is done.
     """
-    global _project, _runner
+    global _project, _reader, _runner
+    if _reader not in (None, os.getpid()):
+        return
+    _reader = os.getpid()
     _runner = import_module("dbt.cli.main").dbtRunner
     state, before = _state(folder, env), dict(os.environ)
     if _project and _project[1] == state:

@@ -1,6 +1,7 @@
 """`mercato transform` on a real warehouse: green means green, red leaves marts and reports as they were."""
 
 import json
+import multiprocessing
 import shutil
 import subprocess
 import sys
@@ -170,6 +171,12 @@ def test_a_project_that_changed_since_it_was_read_is_read_again(settings, wareho
     dbt.build(own, "staging", project=copy)
     model = copy / "models" / "staging" / "stg_orders.sql"
     model.write_text("select 1 as no_such_order")
+    task = multiprocessing.get_context("fork").Process(
+        target=dbt.prepare, args=(own,)
+    )  # as Airflow forks its tasks
+    task.start()
+    task.join(100)
+    assert task.exitcode == 0  # it didn't parse: see `execute`
     with pytest.raises(LayerFailed, match="stg_orders"):
         dbt.build(own, "staging", project=copy)
 
