@@ -165,6 +165,7 @@ def test_a_project_that_changed_since_it_was_read_is_read_again(settings, wareho
     copy = tmp_path / "project"
     shutil.copytree(dbt.PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs", ".env"))
     monkeypatch.setattr(dbt, "PROJECT", copy)
+    monkeypatch.setattr(dbt_process, "_project", None)  # other tests are not forked from what is read here
     own = settings.model_copy(update={"home": tmp_path / "home"})
     load_order(warehouse, 1)
     dbt.prepare(own)
@@ -181,7 +182,8 @@ def test_a_project_that_changed_since_it_was_read_is_read_again(settings, wareho
         dbt.build(own, "staging", project=copy)
 
 
-def test_a_model_that_an_older_version_read_holds_nothing_up(settings, warehouse):
+def test_a_model_that_an_older_version_read_holds_nothing_up(settings, warehouse, monkeypatch):
+    monkeypatch.setattr(dbt_process, "_project", None)  # other tests are not forked from what is read here
     load_order(warehouse, 1)
     list(transform.run(settings, ("staging", "intermediate")))
     warehouse.execute(
