@@ -86,7 +86,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": str(settings.airflow.parallelism),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__CORE__FERNET_KEY": secret(settings.home, "airflow-fernet", make=fernet_key),
+        # One that an earlier version made lacks its padding.
+        "AIRFLOW__CORE__FERNET_KEY": secret(settings.home, "airflow-fernet", make=fernet_key).ljust(44, "="),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
@@ -138,9 +139,8 @@ def start(settings: Settings) -> None:
     _launch(settings)
     up = _settled(settings)
     if not up and settings.local.airflow_port is None and not process.port_free(_port(settings)):
-        _launch(
-            settings
-        )  # another program took the port between our look and our start: this takes a free one
+        # Another program took the port between our look and our start: this takes a free one.
+        _launch(settings)
         up = _settled(settings)
     if up:
         from mercato.services.airflow_api import Api  # which asks this module for the address
