@@ -194,9 +194,7 @@ def _follow(settings: Settings, endpoint: Endpoint, rate: int, seconds: float) -
 
 def print_marts(found: dict[str, Any]) -> None:
     """The figures in words."""
-    print(
-        print(f"{found['events']:,} events, seconds from produced to green; {found['never_seen']} never seen")
-    )
+    print(f"{found['events']:,} events, seconds from produced to green; {found['never_seen']} never seen")
     print("  p50 {p50_s:.0f}   p95 {p95_s:.0f}   most {most_s:.0f}".format(**found))
     print(
         "  {runs} runs of transform, {red} red, half of them took up to {run_median_s:.0f} s".format(**found)
@@ -231,8 +229,8 @@ def look(endpoint: Endpoint, looks: list[tuple[float, int, float]], done: thread
 
 
 def send(servers: str, topic: str, rate: int, seconds: float, sent: dict[str, float]) -> float:
-    """Produce `rate` events a second, every 10 ms what is due; returns when it began."""
-    producer = Producer({"bootstrap.servers": servers, "linger.ms": 5})
+    """Produce `rate` events a second, 20 times a second what is due; returns when it began."""
+    producer = Producer({"bootstrap.servers": servers, "linger.ms": 100})
     bodies = cycle([line for line in islice(events(5_000), 5_000) if line.endswith(b"}")])
     began = time.time()
     count = 0
@@ -244,8 +242,8 @@ def send(servers: str, topic: str, rate: int, seconds: float, sent: dict[str, fl
             producer.produce(topic, body.replace(body[14:50], key.encode(), 1), key=str(count % 1000))
             count += 1
         producer.poll(0)
-        time.sleep(0.01)
-    producer.flush(30)
+        time.sleep(0.05)
+    assert not producer.flush(30), "the broker didn't take all"
     return began
 
 

@@ -38,7 +38,7 @@ from faker import Faker
 from data_generator import publish, simulate
 from data_generator.config import Config
 from data_generator.facts import Record
-from data_generator.faults import KINDS
+from data_generator.fault_kinds import KINDS
 from mercato import settings
 from mercato.kafka_admin import Admin
 from mercato.services import endpoints

@@ -62,7 +62,7 @@ class Record(NamedTuple):
 
     `line` is one line without its end, or None where nothing is sent, but the truth must know: an event that is
     overdue and will still come (a promise: the truth keeps its visitor's sessions open), or one that a silence
-    swallowed. `fault` is a name of faults.KINDS, faults.SILENCE or empty. The rest is the event's.
+    swallowed. `fault` is a name of fault_kinds.KINDS, faults.SILENCE or empty. The rest is the event's.
     """
 
     delivered: int

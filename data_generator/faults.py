@@ -1,23 +1,7 @@
-"""What goes wrong between the shop and the stream, each hit labelled. Pure: chance comes in.
+"""Delivers events, and lets some of them go wrong on the way, each hit labelled. Pure: chance comes in.
 
-kind              what is done                                                              the contract says
-duplicate         the same messageId again: seconds, hours or weeks later, some with the    a repeat
-                  clock times recomputed by the client
-late              delivered 2 to 72 hours after it happened                                 good
-very_late         delivered 14 to 90 days after it happened, in a history that is so long   good
-out_of_order      delivered 5 seconds to 5 minutes after it happened, behind later ones     good
-drift_added       with properties that nobody announced                                     good
-drift_renamed     a required property under a new name                                      missing_property
-drift_retyped     a property in a new shape: an object around it                            wrong_type
-future_clock      a device's clock a century ahead                                          future_clock
-broken_json       cut off                                                                   not_json
-wrong_encoding    a text in Latin-1                                                         not_utf8
-wrong_type        a number as text, a list as a string of JSON, a text in a list            wrong_type
-missing_property  without a required property, or without messageId                         missing_property
-impossible_value  a negative amount, no pieces, an empty id, a currency of four letters     impossible_value
-unknown_event     an event or a type that isn't in the contract                             unknown_event
-
-Where the contract refuses it, the event is lost to the numbers. So is what a scenario's silence swallows.
+What can go wrong: data_generator.fault_kinds. Where the contract refuses it, the event is lost to the numbers; so is
+what a scenario's silence swallows.
 """
 
 from bisect import bisect
@@ -27,6 +11,7 @@ from random import Random
 
 from data_generator.encode import render
 from data_generator.facts import Event, Record
+from data_generator.fault_kinds import KINDS
 from data_generator.scenario import Scenario
 from data_generator.spoil import spoil
 from mercato.errors import WrongUse
@@ -37,24 +22,6 @@ DAY = 24 * HOUR
 
 #: Milliseconds from an event to its delivery, or to the promise of it: the truth closes sessions by it.
 ON_TIME = 5_000
-
-#: Fault to the reason in the quarantine; None where the event still counts once.
-KINDS: dict[str, str | None] = {
-    "duplicate": None,
-    "late": None,
-    "very_late": None,
-    "out_of_order": None,
-    "drift_added": None,
-    "drift_renamed": "missing_property",
-    "drift_retyped": "wrong_type",
-    "future_clock": "future_clock",
-    "broken_json": "not_json",
-    "wrong_encoding": "not_utf8",
-    "wrong_type": "wrong_type",
-    "missing_property": "missing_property",
-    "impossible_value": "impossible_value",
-    "unknown_event": "unknown_event",
-}
 
 #: The `fault` of a Record without a line that will never come: swallowed by a scenario's silence.
 SILENCE = "silence"
@@ -75,6 +42,7 @@ class Injector:
     """Delivers events, all before `end`; some of them are hit.
 
     `rates`: the share of the events that each kind hits, or of all kinds together, which then take even shares.
+    A window of the scenario hits its share of the events in it that its kind fits, and none outside.
     Delays and silences have chance of their own, so that other rates leave the rest of the history as it is.
 
     Raises:
@@ -95,9 +63,11 @@ class Injector:
         self._until = tuple(accumulate(rates[kind] for kind in self._kinds))
         self._total = self._until[-1] if self._until else 0.0
         self._silences = scenario.of(SILENCE) if scenario else ()
+        self._windows = tuple(w for w in scenario.windows if w.kind in KINDS) if scenario else ()
         self._chance = Random(f"{seed}/faults")  # noqa: S311 -- a simulation, to be repeated
         self._delay = Random(f"{seed}/delays")  # noqa: S311
         self._silent = Random(f"{seed}/silences")  # noqa: S311
+        self._windowed = Random(f"{seed}/windows")  # noqa: S311
         # Hits owed, by kind: one that doesn't fit an event waits for one that it fits, so the shares stay even.
         self._owed: dict[str, int] = {}
 
@@ -115,6 +85,8 @@ class Injector:
             self._owed[kind] = self._owed.get(kind, 0) + 1
         sent = min(at + delay // 4, delivered)
         line = render(message_id, name, who, context, body, at, sent, delivered).encode()
+        if self._windows and (hit := self._in_window(event, line, sent, delivered)):
+            return hit
         if self._owed and (hit := self._pay(event, line, sent, delivered)):
             return hit
         return [Record(delivered, message_id, key, line, "", at, visitor, fact, channel, name)]
@@ -128,6 +100,14 @@ class Injector:
                 if hit and left:
                     self._owed[kind] = left  # the other kinds come first next time
             if hit:
+                return hit
+        return []
+
+    def _in_window(self, event: Event, line: bytes, sent: int, delivered: int) -> list[Record]:
+        """The records of an event that a window of the scenario hits; none if none does."""
+        for window in self._windows:
+            now = window.start <= event.at < window.end and self._windowed.random() < window.strength
+            if now and (hit := self._hit(window.kind, event, line, sent, delivered)):
                 return hit
         return []
 

@@ -45,7 +45,7 @@ class KafkaSink:
                 "enable.idempotence": True,
                 "acks": "all",
                 "compression.type": "lz4",
-                "linger.ms": 20,
+                "linger.ms": 500,  # few batches: the local broker walks over all that it holds at every fetch
                 "partitioner": "murmur2",  # by the key alone, as Java's clients do it
                 "message.timeout.ms": int(patience * 1_000),
                 "log_level": 0,

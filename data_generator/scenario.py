@@ -15,6 +15,8 @@ price_slip         factor on the prices of one product in ten                   
 bot_burst          visits a minute by one bot                                         20
 traffic            factor on the number of visits                                     2.0
 silence            share of the events that are never sent: the trackers are down     1.0
+a fault's name     share of the events that it fits: a release of the tracker that     1.0
+                   renames a property is drift_renamed (data_generator.fault_kinds)
 """
 
 import math
@@ -24,6 +26,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from data_generator.fault_kinds import KINDS
 from mercato.errors import WrongUse
 
 DEFAULT_STRENGTH = {
@@ -33,8 +36,9 @@ DEFAULT_STRENGTH = {
     "bot_burst": 20.0,
     "traffic": 2.0,
     "silence": 1.0,
+    **dict.fromkeys(KINDS, 1.0),
 }
-_SHARES = {"payment_outage", "cart_abandonment", "silence"}
+_SHARES = {"payment_outage", "cart_abandonment", "silence", *KINDS}
 _FORM = "`.venv/bin/python -m pydoc data_generator.scenario`"
 
 

@@ -15,7 +15,8 @@ from data_generator.config import Config
 from data_generator.customers import Customers
 from data_generator.encode import iso
 from data_generator.facts import Record, Sale
-from data_generator.faults import DELAYS, KINDS, SILENCE
+from data_generator.fault_kinds import KINDS
+from data_generator.faults import DELAYS, SILENCE
 from data_generator.sessions import Session, Sessions
 from data_generator.tally import MONEY, Sales, Visits
 from data_generator.truth_writer import TruthWriter

@@ -195,7 +195,9 @@ def _consumer(bootstrap_servers: str, group: str, partitions: int) -> Consumer:
             "topic.metadata.refresh.interval.ms": 10_000,  # until new partitions are found
             "queued.max.messages.kbytes": max(256, QUEUE_KBYTES // max(1, partitions)),  # of each partition
             "fetch.queue.backoff.ms": 20,
-            "fetch.wait.max.ms": 50,  # how long the broker holds back the news that there is nothing
+            # How long the broker holds back the news that there is nothing. Less costs the local one, whose every
+            # fetch walks over all its batches, a core (architecture/decisions.md).
+            "fetch.wait.max.ms": 200,
         },
         logger=logger,
     )

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from data_generator.config import midnight
-from data_generator.faults import KINDS
+from data_generator.fault_kinds import KINDS
 from data_generator.workers import SHARDS
 from mercato.errors import WrongUse
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from data_generator.config import Config
 from data_generator.facts import Event, Record
-from data_generator.faults import DELAYS, KINDS, Injector
+from data_generator.fault_kinds import KINDS
+from data_generator.faults import DELAYS, Injector
 from data_generator.scenario import Scenario, Window
 from ingestion.decode import Rejected, decode
 from mercato.errors import WrongUse
@@ -110,6 +111,27 @@ def test_other_rates_and_silences_leave_the_rest_of_the_shop_as_it_is() -> None:
         for record in stormy:
             if not record.fault:
                 assert record == calm[record.message_id]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_window_of_a_fault_hits_what_is_in_it_and_nothing_outside(kind: str) -> None:
+    config = Config(7, END, 60, 60)
+    calm = {record.message_id: record for record in stream(config, 0.0)}
+    start = config.start_ms + 5 * 24 * HOUR
+    release = Window(kind, start, start + 24 * HOUR, 1.0)
+    told = stream(replace(config, scenario=Scenario((release,))), 0.0)
+    hit = [record for record in sent(told) if record.fault]
+    assert {record.fault for record in hit} == {kind}
+    for record in sent(told):
+        if not record.fault and not release.start <= record.at < release.end:
+            assert record == calm[record.message_id]
+    inside = {record.message_id for record in calm.values() if release.start <= record.at < release.end}
+    found = {record.message_id for record in hit}
+    assert found <= inside
+    fits = 0.99 if kind in {*DELAYS, "duplicate", "future_clock", "broken_json"} else 0.15
+    assert len(found) >= fits * len(inside)
+    half = stream(replace(config, scenario=Scenario((replace(release, strength=0.5),))), 0.0)
+    assert 0.35 < sum(bool(record.fault) for record in sent(half)) / len(hit) < 0.65
 
 
 @pytest.mark.parametrize("wrong", [{"nonsense": 0.1}, {"late": -0.1}, {"late": 0.7, "duplicate": 0.7}, 1.5])

@@ -11,7 +11,8 @@ import pytest
 from data_generator import live, pace, simulate
 from data_generator.config import DAY_MS, Config, midnight
 from data_generator.facts import Record
-from data_generator.faults import DELAYS, KINDS
+from data_generator.fault_kinds import KINDS
+from data_generator.faults import DELAYS
 from data_generator.truth import Truth
 from mercato.commands.generate_meter import Meter
 

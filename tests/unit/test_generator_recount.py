@@ -284,6 +284,19 @@ def test_a_history_with_a_silence_equals_its_recount_and_the_swallowed_are_count
     assert [window["kind"] for window in windows] == ["window:silence"] * 2
 
 
+def test_a_history_with_a_release_that_breaks_events_equals_its_recount(tmp_path: Path) -> None:
+    config = Config(5, END, 20, 200, 0.02)
+    release = config.start_ms + 9 * 24 * HOUR
+    windows = [
+        Window("drift_renamed", release, release + 30 * HOUR, 1.0),
+        Window("late", release + 10 * HOUR, release + 50 * HOUR, 0.5),
+        Window("duplicate", release, release + 80 * HOUR, 0.7),
+    ]
+    config = replace(config, scenario=Scenario(tuple(windows)))
+    summary = prove(stream(config, 0.02), config, tmp_path)
+    assert min(summary["faults"][window.kind] for window in windows) > 300
+
+
 @pytest.mark.parametrize("kind", ["very_late", "late", "out_of_order", "duplicate"])
 @pytest.mark.parametrize("seed", range(3))
 def test_sessions_that_late_events_join_equal_the_recount(tmp_path: Path, kind: str, seed: int) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from data_generator import simulate
 from data_generator.config import Config
 from data_generator.facts import Line, Record, Refund, Sale
-from data_generator.faults import KINDS
+from data_generator.fault_kinds import KINDS
 from data_generator.scenario import Scenario, Window
 from data_generator.sessions import GAP
 from data_generator.truth import Truth
