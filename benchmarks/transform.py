@@ -2,7 +2,8 @@
 
 A shop with faults (2 %, events up to 90 days late among them), of one day more a delta or so; its stream is loaded as
 the consumer does, the history built wholly, then each delta by a run of its own. Seconds are dbt's own, by model: the
-median of the rounds. Ratio: large by small, from this run; 1 is a cost that doesn't grow with history.
+median of the rounds. Ratio: large by small, from this run; 1 is a cost that doesn't grow with history. `all models` has
+the daily layer, made anew once a day; `each run` hasn't. Tests aren't run.
 
     .venv/bin/python benchmarks/transform.py --small 1000000 --large 10000000 --delta 100000
 """
@@ -140,7 +141,7 @@ def load(connection: Connection, events: Iterator[bytes], at: int, count: int) -
 
 
 def run(settings: Settings) -> dict[str, float]:
-    """Run all models, without tests; seconds of each as dbt measured them."""
+    """Run all models, without tests; seconds of each as dbt measured them, and two sums."""
     subprocess.run(
         [str(dbt_process.program()), "--quiet", "run"],
         cwd=dbt.PROJECT,
@@ -153,7 +154,9 @@ def run(settings: Settings) -> dict[str, float]:
         for result in results
         if result["unique_id"].startswith("model.")
     }
-    return {**seconds, "all models": sum(seconds.values())}
+    daily = {path.stem for path in (dbt.PROJECT / "models" / "daily").glob("*.sql")}
+    each = sum(took for model, took in seconds.items() if model not in daily)
+    return {**seconds, "all models": sum(seconds.values()), "each run": each}
 
 
 if __name__ == "__main__":

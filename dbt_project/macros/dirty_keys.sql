@@ -25,10 +25,9 @@
 
 {# The keys of one kind that a model changed since the asking model last read it: a query with one column. #}
 {% macro changed(model_name, kind, type='text') -%}
-    select cast(model_changes.key as {{ type }})
-    from ops.model_changes as model_changes
-    inner join models_read on model_changes.model = models_read.model and model_changes.version > models_read.version
-    where model_changes.model = {{ quoted(model_key(ref(model_name))) }} and model_changes.kind = {{ quoted(kind) }}
+    select cast(changes_read.key as {{ type }})
+    from changes_read
+    where changes_read.model = {{ quoted(model_key(ref(model_name))) }} and changes_read.kind = {{ quoted(kind) }}
 {%- endmacro %}
 
 

@@ -108,8 +108,12 @@
     {%- set unique_key = config.get('unique_key') -%}
     {%- set unique_key = [unique_key] if unique_key is string else unique_key -%}
 
-    {%- set dirty = "(" ~ dirty ~ ") union all " ~ keys_due_sql(target, name, key) -%}
-    {%- if not make_temporary('dirty_keys', "select distinct key from (" ~ dirty ~ ") as dirty (key) where key is not null") -%}
+    {%- set due = keys_due_sql(target, name, key) -%}
+    {%- set dirty = "select distinct key from ((" ~ dirty ~ ") union all " ~ due ~ ") as dirty (key) where key is not null" -%}
+    {#- Changes in a table of their own: of the log, which grows and shrinks all day, the planner has no statistics. -#}
+    {%- set something = make_temporary('changes_read', changes_read_sql()) or config.get('reads_raw')
+        or run_query("select exists (" ~ due ~ ")").rows[0][0] -%}
+    {%- if not something or not make_temporary('dirty_keys', dirty) -%}
         {% call statement('main') %} select 'nothing is new' {% endcall %}
         {{ return(false) }}
     {%- endif -%}
@@ -178,6 +182,14 @@
     left join ops.model_reads as reads on models.model = reads.model and reads.reader = {{ name }}
     where models.model in ('' {%- for upstream in models_it_reads() -%}, {{ quoted(upstream) }} {%- endfor -%})
     for share of models
+{% endmacro %}
+
+
+{# What these models have changed since this one last read them. #}
+{% macro changes_read_sql() %}
+    select distinct changes.model, changes.kind, changes.key
+    from ops.model_changes as changes
+    inner join models_read on changes.model = models_read.model and changes.version > models_read.version
 {% endmacro %}
 
 

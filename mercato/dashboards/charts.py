@@ -111,16 +111,23 @@ def _series(panel: Panel, lang: Lang) -> dict[str, Any]:
     if several:
         order = None if panel.query.by else [say(value.words, lang) for value in panel.query.values]
         encoding["color"] = {"field": "series", "type": "nominal", **({"sort": order} if order else {})}
-    mark: dict[str, Any] = (
-        {"type": "bar", "binSpacing": 1, "opacity": 1 if panel.stacked or not several else 0.75}
-        if bars
-        else {"type": "line", "strokeWidth": 1.8, "point": {"size": 12}}
-        if panel.query.grain == "day"
-        else {"type": "line", "strokeWidth": 1.2, "point": {"size": 4}}
-    )
-    if not several:
-        mark["color"] = BLUE
-    return {"mark": mark, "encoding": encoding}
+    color = {} if several else {"color": BLUE}
+    daily = panel.query.grain == "day"
+    if bars:
+        opacity = 1 if panel.stacked or not several else 0.75
+        # Between hundreds of hours gaps would be all there is to see.
+        bar = {"type": "bar", "binSpacing": 1 if daily else 0, "opacity": opacity, **color}
+        return {"mark": bar, "encoding": encoding}
+    # A series of one or two moments has no line to see: its points are large.
+    size = {"condition": {"test": "datum.points < 3", "value": 36}, "value": 12 if daily else 4}
+    return {
+        "transform": [{"joinaggregate": [{"op": "count", "as": "points"}], "groupby": ["series"]}],
+        "encoding": encoding,
+        "layer": [
+            {"mark": {"type": "line", "strokeWidth": 1.8 if daily else 1.2, **color}},
+            {"mark": {"type": "point", "filled": True, "opacity": 1, **color}, "encoding": {"size": size}},
+        ],
+    }
 
 
 def _ranking(panel: Panel, lang: Lang) -> dict[str, Any]:

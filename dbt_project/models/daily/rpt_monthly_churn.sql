@@ -17,9 +17,9 @@ as_of as (
 
 ),
 
-numbers as (
+dates as (
 
-    {{ dbt.generate_series(1200) }}
+    select * from {{ ref('dim_dates') }}
 
 ),
 
@@ -62,13 +62,14 @@ first_month as (
 months as (
 
     select
-        cast({{ dbt.dateadd('month', 'cast(numbers.generated_number as integer) - 1', 'first_month.month') }} as date) as month,
-        cast({{ dbt.dateadd('month', 'cast(numbers.generated_number as integer)', 'first_month.month') }} as date) as next_month
+        dates.day as month,
+        cast({{ dbt.dateadd('month', 1, 'dates.day') }} as date) as next_month
 
-    from first_month
-    cross join numbers
+    from dates
+    cross join first_month
     cross join as_of
-    where {{ dbt.dateadd('month', 'cast(numbers.generated_number as integer) - 1', 'first_month.month') }} <= as_of.day
+    where dates.day = dates.month
+        and dates.day between first_month.month and as_of.day
 
 ),
 

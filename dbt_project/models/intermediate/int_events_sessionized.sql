@@ -1,17 +1,55 @@
 -- A new event touches the sessions that have an event within the pause, before it or after it: these alone are cut
--- anew, with it. All others of its visitor stay as they are, however long the visitor has been coming.
+-- anew, with it. All others of its visitor stay as they are, however long the visitor has been coming. They are looked
+-- for once a burst of new events without a pause, not once an event.
 {{ config(
     key='session_id',
     unique_key='message_id',
     dirty_keys="
+        with paused as (
+
+            select
+                anonymous_id,
+                occurred_at,
+                lag(occurred_at) over (partition by anonymous_id order by occurred_at) as previous_at
+
+            from {{ ref('stg_events') }}
+            where anonymous_id is not null
+                and batch_id in ({{ changed('stg_events', 'batch_id', 'bigint') }})
+
+        ),
+
+        numbered as (
+
+            select
+                anonymous_id,
+                occurred_at,
+                count(*) filter (
+                    where previous_at is null
+                        or occurred_at > {{ dbt.dateadd('minute', var('session_gap_minutes'), 'previous_at') }}
+                ) over (partition by anonymous_id order by occurred_at) as burst
+
+            from paused
+
+        ),
+
+        bursts as (
+
+            select
+                anonymous_id,
+                min(occurred_at) as begins_at,
+                max(occurred_at) as ends_at
+
+            from numbered
+            group by anonymous_id, burst
+
+        )
+
         select coalesce(near.session_id, 'a new session')
-        from {{ ref('stg_events') }} as events
+        from bursts
         left join {{ this }} as near
-            on events.anonymous_id = near.anonymous_id
-            and near.occurred_at between {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'events.occurred_at') }}
-                and {{ dbt.dateadd('minute', var('session_gap_minutes'), 'events.occurred_at') }}
-        where events.anonymous_id is not null
-            and events.batch_id in ({{ changed('stg_events', 'batch_id', 'bigint') }})
+            on bursts.anonymous_id = near.anonymous_id
+            and near.occurred_at between {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'bursts.begins_at') }}
+                and {{ dbt.dateadd('minute', var('session_gap_minutes'), 'bursts.ends_at') }}
     ",
     emits={
         'session_id': 'session_id',

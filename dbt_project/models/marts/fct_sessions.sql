@@ -19,7 +19,7 @@
             'of': ['session_id', 'channel', 'device', 'country', 'funnel_step', 'bounced'],
         },
     },
-    indexes=[{'columns': ['started_hour']}, {'columns': ['customer_id']}, {'columns': ['person_id', 'started_at']}],
+    indexes=[{'columns': ['started_hour']}, {'columns': ['customer_id', 'anonymous_id']}, {'columns': ['person_id', 'started_at']}],
 ) }}
 
 with
