@@ -327,6 +327,20 @@ def test_an_order_found_to_be_completed_earlier_leaves_the_session_that_it_was_i
     assert project.differences() == []
 
 
+def test_a_burst_of_new_events_joins_the_sessions_at_both_of_its_ends_and_none_beyond(project: Project) -> None:
+    def visit(*minutes: int) -> list[int]:
+        """Load the visitor's events of these minutes; how many events each of the sessions has then."""
+        project.load([raw(event(minute, timestamp=at(minute))) for minute in minutes])
+        project.run()
+        rows = project.connection.execute("select events from marts.fct_sessions order by started_at")
+        return [events for (events,) in rows.fetchall()]
+
+    assert visit(0, 150, 400) == [1, 1, 1]
+    assert visit(30, 60, 90, 120) == [6, 1]  # the pause is 30 minutes, and 30 is no more than it
+    assert visit(300, 430, 461) == [6, 1, 2, 1]
+    assert project.differences() == []
+
+
 def test_another_query_makes_its_rows_anew_and_those_that_read_them(project: Project) -> None:
     project.load([raw(event(1, timestamp=at(0))), raw(event(2, timestamp=at(20)))])
     project.run()
