@@ -327,7 +327,9 @@ def test_an_order_found_to_be_completed_earlier_leaves_the_session_that_it_was_i
     assert project.differences() == []
 
 
-def test_a_burst_of_new_events_joins_the_sessions_at_both_of_its_ends_and_none_beyond(project: Project) -> None:
+def test_a_burst_of_new_events_joins_the_sessions_at_both_of_its_ends_and_none_beyond(
+    project: Project,
+) -> None:
     def visit(*minutes: int) -> list[int]:
         """Load the visitor's events of these minutes; how many events each of the sessions has then."""
         project.load([raw(event(minute, timestamp=at(minute))) for minute in minutes])
