@@ -30,10 +30,13 @@ class KafkaSink:
     Raises:
         ServiceUnavailable: the broker doesn't answer within seconds.
 
-    `patience`: seconds until a record that is not acknowledged counts as undeliverable.
+    `patience`: seconds until a record that is not acknowledged counts as undeliverable. `linger_ms`: how long a batch
+    waits for more records; few batches, as the local broker walks over all that it holds at every fetch.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: str, patience: float = 30.0) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topic: str, patience: float = 30.0, linger_ms: int = 500
+    ) -> None:
         self._servers = bootstrap_servers
         self._topic = topic
         self._patience = patience
@@ -45,7 +48,7 @@ class KafkaSink:
                 "enable.idempotence": True,
                 "acks": "all",
                 "compression.type": "lz4",
-                "linger.ms": 500,  # few batches: the local broker walks over all that it holds at every fetch
+                "linger.ms": linger_ms,
                 "partitioner": "murmur2",  # by the key alone, as Java's clients do it
                 "message.timeout.ms": int(patience * 1_000),
                 "log_level": 0,

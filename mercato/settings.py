@@ -41,6 +41,9 @@ class Kafka(BaseModel, extra="forbid"):
     topic: str = "events"
     partitions: int = Field(3, ge=1)
     group: str = "mercato"
+    linger_ms: int = Field(
+        500, ge=0, description="how long `mercato generate` waits for more before it sends a batch"
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     username: str | None = None

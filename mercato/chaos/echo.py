@@ -29,7 +29,7 @@ class Echo:
         self._stream = Stream(servers, "chaos-echo", settings.kafka.topic, self._admin)
         self._stream.take_all(lambda numbers, _: dict.fromkeys(numbers, 0))
         self._read = dict.fromkeys(self._stream.topic.partitions, 0)
-        self._sink = KafkaSink(servers, settings.kafka.topic)
+        self._sink = KafkaSink(servers, settings.kafka.topic, linger_ms=settings.kafka.linger_ms)
         self._over = threading.Event()
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._echo, name="echo")

@@ -30,6 +30,8 @@ from mercato.settings import PREFIX, Ingestion, Local, Settings, Warehouse
 PARTITIONS = 4
 #: Small batches, so that there are many boundaries to be killed at.
 BATCHES = Ingestion(batch_rows=200, batch_seconds=0.1)
+#: And so often come records.
+LINGER_MS = 20
 #: Four years of trade, far more than any run sends; a share of it sent again, late or broken.
 FAULTS = (
     "duplicate=0.05,late=0.02,out_of_order=0.02,broken_json=0.01,wrong_encoding=0.005,wrong_type=0.01,"
@@ -50,7 +52,7 @@ class Stage:
             home=self.home,
             warehouse=Warehouse(),
             kafka=settings.kafka.model_copy(
-                update={"topic": topic, "partitions": PARTITIONS, "group": topic}
+                update={"topic": topic, "partitions": PARTITIONS, "group": topic, "linger_ms": LINGER_MS}
             ),
             ingestion=BATCHES,
             local=Local(),
@@ -142,6 +144,7 @@ class Stage:
             "KAFKA__BOOTSTRAP_SERVERS": self.servers,
             "KAFKA__TOPIC": self.settings.kafka.topic,
             "KAFKA__PARTITIONS": str(PARTITIONS),
+            "KAFKA__LINGER_MS": str(LINGER_MS),
         }
         process.spawn(
             [sys.executable, "-m", "mercato.cli", "generate", *self._shop_words],

@@ -219,7 +219,7 @@ def _sink(target: str, out: Path | None, compress: str | None) -> simulate.Sink:
     servers = endpoints.kafka(settings)
     with Admin(servers) as admin:
         admin.ensure_topic(settings.kafka.topic, settings.kafka.partitions)
-    return publish.KafkaSink(servers, settings.kafka.topic)
+    return publish.KafkaSink(servers, settings.kafka.topic, linger_ms=settings.kafka.linger_ms)
 
 
 @contextmanager

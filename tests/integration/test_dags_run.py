@@ -232,7 +232,10 @@ def test_a_scheduler_killed_in_a_run_leaves_no_zombie_run_and_no_half_written_ma
             waiting = "select 1 from pg_locks where not granted and relation = 'marts.fct_orders'::regclass"
             assert process.wait_until(lambda: looker.execute(waiting).fetchone() is not None, seconds=300)
         leader = process.read_number(airflow.folder(up) / "pid")
-        scheduler = next(one for one in session_members(leader) if "scheduler" in one.cmdline())
+        # The supervisor's child: the scheduler's own children have its command line, and may have lower numbers.
+        scheduler = next(
+            one for one in session_members(leader) if one.ppid() == leader and "scheduler" in one.cmdline()
+        )
         scheduler.kill()
         assert process.wait_until(lambda: not airflow.running(up), seconds=60)
         assert process.wait_until(lambda: not session_members(leader), seconds=60)
