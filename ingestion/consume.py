@@ -69,8 +69,9 @@ class Consumer:
             Admin(self.bootstrap_servers) as admin,
         ):
             stream = Stream(
-                self.bootstrap_servers, self.settings.kafka.group, self.settings.kafka.topic, admin
-            )
+                self.bootstrap_servers, self.settings.kafka.group, self.settings.kafka.topic, admin,
+                self.settings.ingestion.fetch_wait_ms,
+            )  # fmt: skip
             try:
                 with Writer((connection, another), stream.check_same_topic, self._written) as writer:
                     self._load(connection, stream, writer)

@@ -35,7 +35,9 @@ class Read:
 class Stream:
     """A member of the consumer group on one topic."""
 
-    def __init__(self, bootstrap_servers: str, group: str, topic: str, admin: Admin) -> None:
+    def __init__(
+        self, bootstrap_servers: str, group: str, topic: str, admin: Admin, fetch_wait_ms: int = 50
+    ) -> None:
         self._admin = admin
         found = admin.topic(topic)
         if found is None:
@@ -46,7 +48,8 @@ class Stream:
         self.source = f"kafka:{topic}"
         self.assigned: dict[int, int] | None = None
         self._servers = bootstrap_servers
-        self._consumer = _consumer(bootstrap_servers, f"{group}-{found.topic_id}", len(found.partitions))
+        own_group = f"{group}-{found.topic_id}"
+        self._consumer = _consumer(bootstrap_servers, own_group, len(found.partitions), fetch_wait_ms)
 
     def take_all(self, positions: Positions) -> None:
         """Read every partition, without the seconds that joining a group takes; writes are fenced all the same."""
@@ -181,7 +184,7 @@ def end_offsets(bootstrap_servers: str, admin: Admin, topic: Topic) -> dict[int,
     return ends
 
 
-def _consumer(bootstrap_servers: str, group: str, partitions: int) -> Consumer:
+def _consumer(bootstrap_servers: str, group: str, partitions: int, fetch_wait_ms: int = 50) -> Consumer:
     logger = logging.getLogger("mercato.librdkafka")
     logger.setLevel(logging.CRITICAL)  # it reports each retry of a connection; we say "away" once
     return Consumer(
@@ -195,9 +198,8 @@ def _consumer(bootstrap_servers: str, group: str, partitions: int) -> Consumer:
             "topic.metadata.refresh.interval.ms": 10_000,  # until new partitions are found
             "queued.max.messages.kbytes": max(256, QUEUE_KBYTES // max(1, partitions)),  # of each partition
             "fetch.queue.backoff.ms": 20,
-            # How long the broker holds back the news that there is nothing. Less costs the local one, whose every
-            # fetch walks over all its batches, a core (architecture/decisions.md).
-            "fetch.wait.max.ms": 200,
+            # For hours a consumer waits longer: the local broker's every fetch walks over all its batches.
+            "fetch.wait.max.ms": fetch_wait_ms,
         },
         logger=logger,
     )

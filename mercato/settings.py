@@ -60,6 +60,7 @@ class Ingestion(BaseModel, extra="forbid"):
     batch_bytes: int = Field(8_000_000, ge=1)
     batch_seconds: float = Field(0.5, gt=0)
     max_record_bytes: int = Field(1_000_000, ge=1, description="larger records are quarantined: too_large")
+    fetch_wait_ms: int = Field(200, ge=1, description="how long the broker holds back that there is nothing")
     stalled_seconds: int = Field(300, ge=1, description="`mercato lag` fails when nothing was loaded so long")
 
 

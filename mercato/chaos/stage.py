@@ -29,7 +29,7 @@ from mercato.settings import PREFIX, Ingestion, Local, Settings, Warehouse
 
 PARTITIONS = 4
 #: Small batches, so that there are many boundaries to be killed at.
-BATCHES = Ingestion(batch_rows=200, batch_seconds=0.1)
+BATCHES = Ingestion(batch_rows=200, batch_seconds=0.1, fetch_wait_ms=50)
 #: And so often come records.
 LINGER_MS = 20
 #: Four years of trade, far more than any run sends; a share of it sent again, late or broken.
