@@ -16,8 +16,8 @@ habit   A Faker call for each field of an event of the same form, then json.dump
 The three take turns, and the ratios are of the medians. Memory: the largest resident size of a process of
 its own that makes so many events.
 
-Seen on two shared cores: 82,000 events a second; 0.85 of the limit with json, 0.09 of the one with msgspec,
-35 times the habit; 169 MB for 1 million events, 242 MB for 20 million; 2,000 events a second held for two
+Seen on two shared cores: 85,000 events a second; 0.90 of the limit with json, 0.10 of the one with msgspec,
+38 times the habit; 170 MB for 1 million events, 242 MB for 20 million; 2,000 events a second held for two
 minutes (2,000.0; 2,000.2 in the worst ten seconds).
 """
 
