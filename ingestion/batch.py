@@ -5,17 +5,18 @@ rejected record, or a control record that holds none.
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from ingestion.decode import Rejected, decode
 from mercato.events import Envelope
 
 NULL = b"\\N"  # in COPY's text format
+_NULL = NULL.decode()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -35,8 +36,11 @@ class Range:
     size: int = 0  # bytes
 
 
-class Accepted(NamedTuple):
-    """A record that passed: its event's id, its COPY line without the batch's id, when it occurred, what it is."""
+class Accepted(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """A record that passed: its event's id, its COPY line without the batch's id, when it occurred, what it is.
+
+    A struct of msgspec takes a quarter of the time of a named tuple to make.
+    """
 
     message_id: str
     line: bytes
@@ -72,61 +76,42 @@ class Batch:
     rejects: list[Reject] = field(default_factory=list)
     #: Unknown properties of accepted records, counted.
     drift: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    size: int = 0  # bytes
     #: Partition to where the source ends, as far as is known.
     ends: dict[int, int] = field(default_factory=dict)
 
-    def extend(self, records: Iterable[Record], now: datetime) -> None:
-        """Take records in order, as `add` does."""
-        # Asked of many at once: four searches through each record cost 0.6 us of its 6.
-        plain = not _special(b"".join([value for _, _, value, _ in records if value]))
-        for partition, position, value, produced in records:
-            self.add(partition, position, value, now, produced, plain=plain)
-
     def add(
-        self,
-        partition: int,
-        position: int,
-        raw: bytes | None,
-        now: datetime,
-        produced: int | None = None,
-        *,
-        plain: bool = False,
+        self, partition: int, position: int, raw: bytes | None, now: datetime, produced: int | None = None
     ) -> None:
-        """Take one record; positions that were skipped on the way to it are control records.
+        """Take one record, as `extend` does.
 
-        `produced`: when the broker got it, milliseconds since 1970, if it says so. `plain`: the record is known
-        to hold nothing that COPY wants escaped.
+        `produced`: when the broker got it, milliseconds since 1970, if it says so.
         """
-        span = self.ranges.get(partition) or self._range(partition)
-        if position < span.next:
-            return  # read again after a rebalance: already counted
-        raw = raw or b""
-        size = len(raw)
-        span.next = position + 1
-        span.received += 1
-        span.size += size
-        self.size += size
-        event = decode(raw, now, self.max_record_bytes, self.drift)
-        if isinstance(event, Rejected):
-            span.quarantined += 1
-            self.rejects.append(Reject(partition, position, raw, event))
-        else:
-            line = copy_line(event, partition, position, plain=plain or not _special(raw))
+        self.extend([(partition, position, raw, produced)], now)
+
+    def extend(self, records: Collection[Record], now: datetime) -> None:
+        """Take records in order; positions that were skipped on the way to one are control records."""
+        # Asked of many at once: four searches through each record cost 0.6 us of its 6.
+        all_plain = not _special(b"".join([value for _, _, value, _ in records if value]))
+        for partition, position, value, produced in records:
+            span = self.ranges.get(partition) or self._range(partition)
+            if position < span.next:
+                continue  # read again after a rebalance: already counted
+            raw = value or b""
+            span.next = position + 1
+            span.received += 1
+            span.size += len(raw)
+            plain = all_plain or not _special(raw)
+            event = decode(raw, now, self.max_record_bytes, self.drift, plain=plain)
+            if isinstance(event, Rejected):
+                span.quarantined += 1
+                self.rejects.append(Reject(partition, position, raw, event))
+                continue
+            line = copy_line(event, partition, position, plain=plain)
             name = event.event if event.type == "track" and event.event else event.type
             self.accepted.append(
-                Accepted(
-                    event.messageId,
-                    line,
-                    partition,
-                    position,
-                    raw,
-                    event.timestamp,
-                    produced,
-                    event.receivedAt,
-                    name,
-                )
-            )
+                Accepted(event.messageId, line, partition, position, raw, event.timestamp, produced,
+                         event.receivedAt, name)
+            )  # fmt: skip
 
     def reject(self, refused: dict[Accepted, str]) -> None:
         """Turn accepted records into rejected ones: the server refused to store them, in its words."""
@@ -149,6 +134,11 @@ class Batch:
         return self.ranges[partition]
 
     @property
+    def size(self) -> int:
+        """Bytes taken."""
+        return sum(span.size for span in self.ranges.values())
+
+    @property
     def records(self) -> int:
         """Records taken, good and bad."""
         return len(self.accepted) + len(self.rejects)
@@ -164,23 +154,24 @@ def copy_line(event: Envelope, partition: int, position: int, *, plain: bool) ->
     """
     if not plain:
         return _escaped_line(event, partition, position)
-    # Written out: eleven calls a record cost a tenth of its decoding.
+    # One text and one join: a format with eleven values of its own took three times as long.
     name, user, visitor = event.event, event.userId, event.anonymousId
     sent, received = event.sentAt, event.receivedAt
-    return b"%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%b\t%d\t%d" % (
-        event.messageId.encode(),
-        event.type.encode(),
-        NULL if name is None else name.encode(),
-        NULL if user is None else user.encode(),
-        NULL if visitor is None else visitor.encode(),
-        _time(event.timestamp),
-        NULL if sent is None else _time(sent),
-        NULL if received is None else _time(received),
-        NULL if event.context is msgspec.UNSET else _json(event.context),
-        NULL if event.properties is msgspec.UNSET else _json(event.properties),
-        NULL if event.traits is msgspec.UNSET else _json(event.traits),
-        partition,
-        position,
+    words = (
+        f"{event.messageId}\t{event.type}\t{_NULL if name is None else name}"
+        f"\t{_NULL if user is None else user}\t{_NULL if visitor is None else visitor}"
+    )
+    return b"\t".join(
+        (
+            words.encode(),
+            _time(event.timestamp),
+            NULL if sent is None else _time(sent),
+            NULL if received is None else _time(received),
+            NULL if event.context is UNSET else _json(event.context),
+            NULL if event.properties is UNSET else _json(event.properties),
+            NULL if event.traits is UNSET else _json(event.traits),
+            b"%d\t%d" % (partition, position),
+        )
     )
 
 
@@ -210,12 +201,12 @@ def _text(value: str | None) -> bytes:
     return NULL if value is None else _escape(value.encode())
 
 
-def _json(value: msgspec.Raw) -> bytes:
-    return NULL if (text := bytes(value)) == b"null" else text
+def _json(value: Raw) -> bytes | Raw:
+    return NULL if len(value) == 4 and bytes(value) == b"null" else value
 
 
-def _escaped_json(value: msgspec.Raw | msgspec.UnsetType) -> bytes:
-    return NULL if value is msgspec.UNSET or (text := _json(value)) is NULL else _escape(text)
+def _escaped_json(value: Raw | UnsetType) -> bytes:
+    return NULL if value is UNSET or (text := _json(value)) is NULL else _escape(bytes(text))
 
 
 def _escape(value: bytes) -> bytes:

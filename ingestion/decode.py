@@ -75,13 +75,14 @@ _OBJECT_OR_NULL = b"{n"
 
 
 def decode(
-    raw: bytes | None, now: datetime, max_bytes: int, drift: Drift | None = None
+    raw: bytes | None, now: datetime, max_bytes: int, drift: Drift | None = None, *, plain: bool = False
 ) -> Envelope | Rejected:
     """Decode and check one record.
 
     Returns the envelope, its nested objects left as the sender's JSON text, or a `Rejected` with one of the
     reasons too_large, not_utf8, not_json, unknown_event, missing_property, wrong_type, impossible_value,
     future_clock. The unknown properties of an accepted record are counted in `drift`, if that is given.
+    `plain`: the record is known to hold no backslash, so no escaped NUL either.
     """
     if not raw:
         return Rejected("not_json", "the record is empty")
@@ -113,8 +114,20 @@ def decode(
         return _defect(str(error), found)
     except (msgspec.DecodeError, RecursionError) as error:
         return Rejected("not_json", str(error))
-    flaw = _flaw(event, kind, now)
-    if flaw is not None:
+    moment, sent, received, context = event.timestamp, event.sentAt, event.receivedAt, event.context
+    ordinary = (
+        plain
+        and (event.anonymousId is not None or event.userId is not None)
+        and moment.tzinfo is UTC
+        and moment <= now
+        and (sent is None or sent.tzinfo is UTC)
+        and (received is None or received.tzinfo is UTC)
+        and (context is UNSET or bytes(context)[0] in _OBJECT_OR_NULL)
+        and event.traits is UNSET
+        and event.type == "track"
+    )
+    # Nearly every record is, and is seen to be so in a third of the time.
+    if not ordinary and (flaw := _flaw(event, kind, now)):
         return flaw
     if kind is _PAGE and event.name is not UNSET:
         event.properties = _named(event.name, event.properties)
@@ -124,7 +137,7 @@ def decode(
 
 
 def _flaw(event: Call, kind: _Kind, now: datetime) -> Rejected | None:
-    """What no decoder sees. Written out, as it is on the hot path: what is rare is looked at more closely."""
+    """What no decoder sees."""
     anonymous, user, moment = event.anonymousId, event.userId, event.timestamp
     if anonymous is None and user is None and event.event not in WITHOUT_USER:
         return Rejected("missing_property", "neither userId nor anonymousId")

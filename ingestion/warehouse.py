@@ -19,13 +19,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
-
 from ingestion import delays, drift, rollup
 from ingestion.batch import Accepted, Batch, Reject
+from ingestion.claims import CollisionError, Guess, claim
 from ingestion.sql import query
 from mercato.errors import Fenced
-from mercato.postgres import BadInput, Busy, Connection, Deadlock, Duplicate
+from mercato.postgres import BadInput, Busy, Connection, Deadlock
 
 LINES_A_WRITE = 50  # some 25 kB: memory that is used again at once
 #: Milliseconds until a batch that waits for a lock lets go of its own and begins again; by chance between these, so
@@ -89,8 +88,10 @@ def positions(
         )
 
 
-def write_batch(connection: Connection, batch: Batch, ahead: Ahead | None = None) -> Written:
-    """Write the batch and commit, after the one ahead.
+def write_batch(
+    connection: Connection, batch: Batch, ahead: Ahead | None = None, guess: Guess | None = None
+) -> Written:
+    """Write the batch and commit, after the one ahead. Without a guess all ids are asked for before they are claimed.
 
     Raises:
         Fenced: another worker moved a position; nothing was written.
@@ -98,14 +99,14 @@ def write_batch(connection: Connection, batch: Batch, ahead: Ahead | None = None
     """
     while True:
         try:
-            return _write(connection, batch, ahead)
+            return _write(connection, batch, ahead, guess)
         # With a worker that claimed some of the same ids. The server sees a deadlock of transactions, but not one
         # that goes through a batch which waits in here for the one ahead: whoever waits for long lets go.
-        except (Deadlock, Busy, _CollisionError):
+        except (Deadlock, Busy, CollisionError):
             continue
 
 
-def _write(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written:
+def _write(connection: Connection, batch: Batch, ahead: Ahead | None, guess: Guess | None) -> Written:
     source = {"source": batch.source, "source_uid": batch.source_uid}
     with connection.transaction():
         # The transaction id must be older than the batch id: readers stop below the oldest that is open.
@@ -114,12 +115,12 @@ def _write(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written
         row = connection.execute(query("next_batch")).fetchone()
         batch_id = row[0] if row else 0
         left = ahead.ids if ahead and not ahead.written.done() else frozenset[str]()
-        new = _insert_events(connection, batch, batch_id, left)
+        new = _insert_events(connection, batch, batch_id, left, guess)
         counts, prices = rollup.count(new)
         if ahead:
             ahead.written.result()
             if left and not _has(ahead.batch, left, batch):
-                raise _CollisionError
+                raise CollisionError
         _move_positions(connection, batch, source)
         loaded = Counter([one.partition for one in new])
         keys = {**source, "batch_id": batch_id}
@@ -163,10 +164,6 @@ def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]
         raise Fenced(f"{batch.source} partitions {sorted(batch.ranges)}")
 
 
-class _CollisionError(Exception):
-    """Undoes a batch whose claims don't hold any more: it is to be written anew."""
-
-
 class _RefusedError(Exception):
     """Undoes the claims of a batch that holds records which the server refuses."""
 
@@ -175,13 +172,13 @@ class _RefusedError(Exception):
 
 
 def _insert_events(
-    connection: Connection, batch: Batch, batch_id: int, left: frozenset[str]
+    connection: Connection, batch: Batch, batch_id: int, left: frozenset[str], guess: Guess | None
 ) -> list[Accepted]:
     """Insert the events whose id is new and return them. Refused ones become rejects."""
     while batch.accepted:
         try:
             with connection.transaction():
-                new = _claim(connection, batch, batch_id, left)
+                new = claim(connection, batch.accepted, batch_id, left, guess)
                 refused = dict(_copy_by_halves(connection, new, batch_id))
                 if refused:
                     raise _RefusedError(refused)
@@ -190,28 +187,6 @@ def _insert_events(
             # Their ids are free again: of two records with one id the later may be good where the first isn't.
             batch.reject(error.records)
     return []
-
-
-def _claim(connection: Connection, batch: Batch, batch_id: int, left: frozenset[str]) -> list[Accepted]:
-    """The events whose id was new; of two with one id the earlier. Ids that are `left` to others aren't claimed."""
-    # Sorted: neighbours share a page of the index, which takes a third off, and workers that have the same ids
-    # wait for each other in one order.
-    ids = sorted({one.message_id for one in batch.accepted} - left)
-    words = {"ids": msgspec.json.encode(ids).decode(), "batch_id": batch_id}
-    try:
-        row = connection.execute(query("claim_ids"), words).fetchone()
-    except Duplicate:
-        raise _CollisionError from None
-    known = msgspec.json.decode(row[0]) if row and row[0] else ()
-    if len(ids) - len(known) == len(batch.accepted):
-        return batch.accepted
-    claimed = set(ids).difference(known)
-    new = []
-    for one in batch.accepted:
-        if one.message_id in claimed:
-            claimed.remove(one.message_id)
-            new.append(one)
-    return new
 
 
 def _copy_by_halves(

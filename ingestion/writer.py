@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ingestion.batch import Batch
+from ingestion.claims import Guess, Memory
 from ingestion.warehouse import Ahead, Written, write_batch
 from mercato.postgres import Connection
 
@@ -32,7 +33,8 @@ class Writer:
         self._on_written = on_written
         self._checker = ThreadPoolExecutor(1, thread_name_prefix="checker")
         self._threads = ThreadPoolExecutor(len(connections), thread_name_prefix="writer")
-        self._pending: deque[tuple[Ahead, Connection]] = deque()
+        self._pending: deque[tuple[Ahead, Connection, Guess]] = deque()
+        self._memory = Memory()
 
     def __enter__(self) -> "Writer":
         return self
@@ -54,8 +56,9 @@ class Writer:
         checked.result()
         ahead = self._pending[-1][0] if self._pending else None
         connection = self._free.popleft()
-        written: Future[Written] = self._threads.submit(write_batch, connection, batch, ahead)
-        self._pending.append((Ahead(batch, ids, written), connection))
+        guess = self._memory.guess(ids)
+        written: Future[Written] = self._threads.submit(write_batch, connection, batch, ahead, guess)
+        self._pending.append((Ahead(batch, ids, written), connection, guess))
 
     def settle(self) -> None:
         """Wait until nothing is being written; raises what `write_batch` raised."""
@@ -63,7 +66,8 @@ class Writer:
             self._settle_oldest()
 
     def _settle_oldest(self) -> None:
-        ahead, connection = self._pending.popleft()
+        ahead, connection, guess = self._pending.popleft()
         written = ahead.written.result()
+        self._memory.learn(guess)
         self._free.append(connection)
         self._on_written(written)
