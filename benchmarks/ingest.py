@@ -27,6 +27,8 @@ import psutil
 from confluent_kafka import Producer
 
 from ingestion.batch import Batch
+from ingestion.decode import Rejected, decode
+from ingestion.lines import copy_line, special
 from ingestion.migrations import migrate
 from ingestion.stream import Stream
 from mercato import postgres as driver
@@ -210,20 +212,19 @@ def unguarded(settings: Settings, endpoint: Endpoint, topic: str) -> float:
         goal = stream.end_offsets()
         stream.take_all(lambda numbers, _: dict.fromkeys(numbers, 0))
         writing = thread.submit(_copy, connection, [])
-        batch = Batch(topic, topic, dict.fromkeys(goal, 0), 1_000_000)
-        while True:
-            read = stream.read(1_000, 0.05)
-            batch.extend(read.records, datetime.now(UTC))
-            over = all(
-                batch.ranges.get(number) and batch.ranges[number].next >= end for number, end in goal.items()
-            )
-            if len(batch.accepted) >= 10_000 or over:
+        reached, lines, now = dict.fromkeys(goal, 0), [], datetime.now(UTC)
+        while any(reached[number] < end for number, end in goal.items()):
+            for partition, position, raw, _ in stream.read(1_000, 0.05).records:
+                reached[partition] = position + 1
+                plain = raw is not None and not special(raw)
+                event = decode(raw, now, 1_000_000, plain=plain)
+                if not isinstance(event, Rejected):
+                    lines.append(copy_line(event, partition, position, plain=plain))
+            if len(lines) >= 10_000:
                 writing.result()
-                writing = thread.submit(_copy, connection, [one.line for one in batch.accepted])
-                batch.accepted, batch.rejects = [], []
-            if over:
-                writing.result()
-                break
+                writing, lines = thread.submit(_copy, connection, lines), []
+        writing.result()
+        _copy(connection, lines)
         stream.close()
     return time.monotonic() - began
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ingestion.batch import Accepted
+from ingestion.batch import Batch
 from ingestion.sql import query
 from mercato.postgres import Connection, Duplicate
 
@@ -59,14 +59,16 @@ class CollisionError(Exception):
 
 
 def claim(
-    connection: Connection, events: list[Accepted], batch_id: int, left: frozenset[str], guess: Guess | None
-) -> list[Accepted]:
-    """The events whose id was new; of two with one id the earlier. Ids that are `left` to others aren't claimed.
+    connection: Connection, batch: Batch, batch_id: int, left: frozenset[str], guess: Guess | None
+) -> set[int]:
+    """Claim the ids of the batch but those that are `left` to others; the places of its duplicates.
+
+    Of two records with one id the later is one; those whose id is left to others, too.
 
     Raises:
         CollisionError: another transaction claimed one of the ids meanwhile.
     """
-    ids = {one.message_id for one in events} - left
+    ids = batch.ids.keys() - left
     known = None
     if guess and not guess.wrong and len(guess.suspects) < len(ids):
         known = _insert(connection, batch_id, ids - guess.suspects, ids & guess.suspects)
@@ -75,15 +77,7 @@ def claim(
         known = _insert(connection, batch_id, set(), ids)
     if known is None:
         raise CollisionError
-    if len(ids) - len(known) == len(events):
-        return events
-    ids.difference_update(known)
-    new = []
-    for one in events:
-        if one.message_id in ids:
-            ids.remove(one.message_id)
-            new.append(one)
-    return new
+    return batch.repeated.union(batch.ids[one] for one in (*known, *(batch.ids.keys() & left)))
 
 
 def _insert(connection: Connection, batch_id: int, fresh: set[str], suspects: set[str]) -> list[str] | None:

@@ -4,13 +4,14 @@ Guarantee: each event that the batch loads counts once, in the transaction that 
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from ingestion.batch import Accepted
+from ingestion.records import Accepted
 from mercato.currencies import decimals
 
 #: Of an order that doesn't say; as the models' var `default_currency`.
@@ -57,48 +58,65 @@ _order = msgspec.json.Decoder(_OrderCall).decode
 _added = msgspec.json.Decoder(_AddedCall).decode
 
 
-def count(new: Iterable[Accepted]) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    """What the queries count_events and count_prices take, besides `source` and `partition`: parallel lists, a place
-    an hour, event and currency; a place an hour, product and currency. Amounts are minor units."""
-    sums: dict[tuple[int, str, str], list[int]] = {}
-    shown: dict[tuple[int, str, str], list[int]] = {}
-    for one in new:
-        hour, currency, amount = int(one.occurred.timestamp()) // 3_600, "", 0
-        if one.event == ORDER:
-            currency, amount, prices = order_amount(one.raw)
-            _add(shown, hour, prices)
-        elif one.event == ADDED:
-            _add(shown, hour, added_price(one.raw))
-        late = one.received is not None and (one.received - one.occurred).total_seconds() > LATE_SECONDS
-        key = hour, one.event, currency
-        sum_ = sums.get(key)
-        if sum_ is None:
-            sum_ = sums[key] = [0, 0, 0]
-        sum_[0] += 1
-        sum_[1] += late
-        sum_[2] += amount
-    events: dict[str, list[Any]] = {
-        "hours": [hour * 3_600 for hour, _, _ in sums],
-        "events": [event for _, event, _ in sums],
-        "currencies": [currency for _, _, currency in sums],
-        "counts": [sum_[0] for sum_ in sums.values()],
-        "late": [sum_[1] for sum_ in sums.values()],
-        "amounts": [sum_[2] for sum_ in sums.values()],
-    }
-    return events, {
-        "hours": [hour * 3_600 for hour, _, _ in shown],
-        "products": [product for _, product, _ in shown],
-        "currencies": [currency for _, _, currency in shown],
-        "lines": [seen[0] for seen in shown.values()],
-        "prices": [seen[1] for seen in shown.values()],
-    }
+@dataclass(slots=True)
+class Tally:
+    """Accepted events counted: (hour since 1970, event, currency) to [events, late ones, amount in minor units], and
+    (hour, product, currency) to [prices seen, their sum in minor units]."""
 
+    events: dict[tuple[int, str, str], list[int]] = field(default_factory=dict)
+    prices: dict[tuple[int, str, str], list[int]] = field(default_factory=dict)
 
-def _add(shown: dict[tuple[int, str, str], list[int]], hour: int, prices: Iterable[Price]) -> None:
-    for product, currency, minor in prices:
-        seen = shown.setdefault((hour, product, currency), [0, 0])
-        seen[0] += 1
-        seen[1] += minor
+    def add(self, some: Iterable[Accepted], sign: int = 1) -> None:
+        """Count events, or with a sign of -1 take them out again."""
+        for one in some:
+            hour, currency, amount = int(one.occurred.timestamp()) // 3_600, "", 0
+            if one.event == ORDER:
+                currency, amount, prices = order_amount(one.raw)
+                self._show(hour, prices, sign)
+            elif one.event == ADDED:
+                self._show(hour, added_price(one.raw), sign)
+            key = hour, one.event, currency
+            sums = self.events.get(key)
+            if sums is None:
+                sums = self.events[key] = [0, 0, 0]
+            sums[0] += sign
+            if one.received and (one.received - one.occurred).total_seconds() > LATE_SECONDS:
+                sums[1] += sign
+            if amount:
+                sums[2] += sign * amount
+
+    def _show(self, hour: int, prices: Iterable[Price], sign: int) -> None:
+        for product, currency, minor in prices:
+            seen = self.prices.setdefault((hour, product, currency), [0, 0])
+            seen[0] += sign
+            seen[1] += sign * minor
+
+    def without(self, left_out: Iterable[Accepted]) -> "Tally":
+        """What remains of it without these, which were counted."""
+        rest = Tally(
+            *({key: sums.copy() for key, sums in all_.items()} for all_ in (self.events, self.prices))
+        )
+        rest.add(left_out, -1)
+        return rest
+
+    def parameters(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+        """What the queries count_events and count_prices take, besides `source` and `partition`: parallel lists."""
+        events = {key: sums for key, sums in self.events.items() if sums[0]}
+        prices = {key: sums for key, sums in self.prices.items() if sums[0]}
+        return {
+            "hours": [hour * 3_600 for hour, _, _ in events],
+            "events": [event for _, event, _ in events],
+            "currencies": [currency for _, _, currency in events],
+            "counts": [sums[0] for sums in events.values()],
+            "late": [sums[1] for sums in events.values()],
+            "amounts": [sums[2] for sums in events.values()],
+        }, {
+            "hours": [hour * 3_600 for hour, _, _ in prices],
+            "products": [product for _, product, _ in prices],
+            "currencies": [currency for _, _, currency in prices],
+            "lines": [seen[0] for seen in prices.values()],
+            "prices": [seen[1] for seen in prices.values()],
+        }
 
 
 def order_amount(raw: bytes) -> tuple[str, int, list[Price]]:

@@ -13,7 +13,7 @@ from typing import cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from ingestion.batch import Record
+from ingestion.records import Record
 from mercato.brokers import librdkafka
 from mercato.errors import MercatoError, PositionLost, ServiceUnavailable
 from mercato.kafka_admin import Admin, Topic

@@ -19,9 +19,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ingestion import delays, drift, rollup
-from ingestion.batch import Accepted, Batch, Reject
+from ingestion import delays, drift
+from ingestion.batch import Batch
 from ingestion.claims import CollisionError, Guess, claim
+from ingestion.records import Accepted, Reject
 from ingestion.sql import query
 from mercato.errors import Fenced
 from mercato.postgres import BadInput, Busy, Connection, Deadlock
@@ -115,24 +116,25 @@ def _write(connection: Connection, batch: Batch, ahead: Ahead | None, guess: Gue
         row = connection.execute(query("next_batch")).fetchone()
         batch_id = row[0] if row else 0
         left = ahead.ids if ahead and not ahead.written.done() else frozenset[str]()
-        new = _insert_events(connection, batch, batch_id, left, guess)
-        counts, prices = rollup.count(new)
+        duplicates = _insert_events(connection, batch, batch_id, left, guess)
+        left_out = [batch.accepted[place] for place in duplicates]
+        counts, prices = batch.tally.without(left_out).parameters()
         if ahead:
             ahead.written.result()
             if left and not _has(ahead.batch, left, batch):
                 raise CollisionError
         _move_positions(connection, batch, source)
-        loaded = Counter([one.partition for one in new])
+        doubled = Counter(one.partition for one in left_out)
         keys = {**source, "batch_id": batch_id}
         with connection.cursor() as cursor:
             cursor.executemany(
                 query("insert_quarantine"), [_quarantined(reject) | keys for reject in batch.rejects]
             )
             cursor.executemany(
-                query("insert_ledger"), [_booked(batch, part, loaded) | keys for part in batch.ranges]
+                query("insert_ledger"), [_booked(batch, part, doubled[part]) | keys for part in batch.ranges]
             )
             cursor.executemany(query("count_delays"), _delays(batch))
-        if new:
+        if counts["hours"]:
             where = {"source": batch.source, "partition": min(batch.ranges)}
             connection.execute(query("count_events"), where | counts)
             if prices["hours"]:
@@ -140,13 +142,13 @@ def _write(connection: Connection, batch: Batch, ahead: Ahead | None, guess: Gue
         if batch.drift:
             found = {"source": batch.source, "partition": min(batch.ranges), **drift.parameters(batch.drift)}
             connection.execute(query("record_drift"), found)
-    return Written(batch.records, len(new), len(batch.accepted) - len(new), len(batch.rejects))
+    loaded = len(batch.accepted) - len(duplicates)
+    return Written(batch.records, loaded, len(duplicates), len(batch.rejects))
 
 
 def _has(ahead: Batch, left: frozenset[str], batch: Batch) -> bool:
     """Whether the batch ahead still has every id that was left to it."""
-    wanted = left.intersection(one.message_id for one in batch.accepted)
-    return not wanted or wanted <= {one.message_id for one in ahead.accepted}
+    return left & batch.ids.keys() <= ahead.ids.keys()
 
 
 def _move_positions(connection: Connection, batch: Batch, source: dict[str, str]) -> None:
@@ -173,26 +175,27 @@ class _RefusedError(Exception):
 
 def _insert_events(
     connection: Connection, batch: Batch, batch_id: int, left: frozenset[str], guess: Guess | None
-) -> list[Accepted]:
-    """Insert the events whose id is new and return them. Refused ones become rejects."""
+) -> set[int]:
+    """Insert the events whose id is new; the places of the others. Refused ones become rejects."""
     while batch.accepted:
         try:
             with connection.transaction():
-                new = claim(connection, batch.accepted, batch_id, left, guess)
-                refused = dict(_copy_by_halves(connection, new, batch_id))
+                duplicates = claim(connection, batch, batch_id, left, guess)
+                places = range(len(batch.accepted))
+                refused = dict(_copy_by_halves(connection, batch.accepted, places, duplicates, batch_id))
                 if refused:
                     raise _RefusedError(refused)
-            return new
+            return duplicates
         except _RefusedError as error:
             # Their ids are free again: of two records with one id the later may be good where the first isn't.
             batch.reject(error.records)
-    return []
+    return set()
 
 
 def _copy_by_halves(
-    connection: Connection, events: list[Accepted], batch_id: int
+    connection: Connection, events: list[Accepted], places: range, without: set[int], batch_id: int
 ) -> Iterator[tuple[Accepted, str]]:
-    """Copy the events; where the server refuses some, halve until each is found, with its words."""
+    """Copy the events of these places; where the server refuses some, halve until each is found, with its words."""
     end = b"\t%d\n" % batch_id
     try:
         with (
@@ -200,15 +203,16 @@ def _copy_by_halves(
             connection.cursor() as cursor,
             cursor.copy(query("copy_events")) as copy,
         ):
-            for start in range(0, len(events), LINES_A_WRITE):
-                copy.write(end.join([one.line for one in events[start : start + LINES_A_WRITE]]) + end)
+            for start in range(0, len(places), LINES_A_WRITE):
+                lines = [events[at].line for at in places[start : start + LINES_A_WRITE] if at not in without]
+                copy.write(end.join([*lines, b""]))
     except BadInput as error:
-        if len(events) == 1:
-            yield events[0], str(error).splitlines()[0]
+        if len(places) == 1:
+            yield events[places[0]], str(error).splitlines()[0]
             return
-        middle = len(events) // 2
-        yield from _copy_by_halves(connection, events[:middle], batch_id)
-        yield from _copy_by_halves(connection, events[middle:], batch_id)
+        middle = len(places) // 2
+        yield from _copy_by_halves(connection, events, places[:middle], without, batch_id)
+        yield from _copy_by_halves(connection, events, places[middle:], without, batch_id)
 
 
 def _quarantined(reject: Reject) -> dict[str, object]:
@@ -222,16 +226,15 @@ def _quarantined(reject: Reject) -> dict[str, object]:
     }
 
 
-def _booked(batch: Batch, partition: int, loaded: Counter[int]) -> dict[str, object]:
+def _booked(batch: Batch, partition: int, duplicates: int) -> dict[str, object]:
     span = batch.ranges[partition]
-    new = loaded[partition]
     return {
         "partition": partition,
         "first": span.first,
         "last": span.next - 1,
         "received": span.received,
-        "loaded": new,
-        "duplicate": span.received - span.quarantined - new,
+        "loaded": span.received - span.quarantined - duplicates,
+        "duplicate": duplicates,
         "quarantined": span.quarantined,
         "control": span.next - span.first - span.received,
         "bytes": span.size,

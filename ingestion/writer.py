@@ -50,7 +50,7 @@ class Writer:
             what `write_batch` raised for an earlier one, or the check for this one.
         """
         checked = self._checker.submit(self._check)  # asks the broker while others are written
-        ids = frozenset(one.message_id for one in batch.accepted)  # before the server refuses some
+        ids = frozenset(batch.ids)  # before the server refuses some
         if not self._free:
             self._settle_oldest()
         checked.result()
