@@ -97,7 +97,8 @@ def decode(
         except msgspec.ValidationError:
             event = _lenient_call(raw)
             found = unknown(Raw(raw), _CALL_NAMES, "")
-        kind = _TRACK.get(event.event) if event.type == "track" else _OTHERS.get(event.type)
+        track = event.type == "track"
+        kind = _TRACK.get(event.event) if track else _OTHERS.get(event.type)
         if kind is None:
             return _unlisted(event)
         body = event.properties if kind is not _IDENTIFY else event.traits
@@ -117,6 +118,7 @@ def decode(
     moment, sent, received, context = event.timestamp, event.sentAt, event.receivedAt, event.context
     ordinary = (
         plain
+        and track
         and (event.anonymousId is not None or event.userId is not None)
         and moment.tzinfo is UTC
         and moment <= now
@@ -124,7 +126,6 @@ def decode(
         and (received is None or received.tzinfo is UTC)
         and (context is UNSET or bytes(context)[0] in _OBJECT_OR_NULL)
         and event.traits is UNSET
-        and event.type == "track"
     )
     # Nearly every record is, and is seen to be so in a third of the time.
     if not ordinary and (flaw := _flaw(event, kind, now)):

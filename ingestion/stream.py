@@ -82,14 +82,16 @@ class Stream:
             messages = self._consumer.consume(most, timeout=seconds)
         except KafkaException as error:
             raise ServiceUnavailable(f"the Kafka broker is away: {error}", "none: tried again") from None
-        read = Read()
-        for message in messages:
-            if message.error() is not None:
-                self._note(read, message)
-                continue
-            kind, moment = message.timestamp()
-            record = message.partition(), message.offset(), message.value(), moment if kind else None
-            read.records.append(cast(Record, record))  # whole, where there is no error
+        records = [
+            (one.partition(), one.offset(), one.value(), stamp[1] if (stamp := one.timestamp())[0] else None)
+            for one in messages
+            if one.error() is None
+        ]
+        read = Read(cast(list[Record], records))  # whole, where there is no error
+        if len(records) < len(messages):
+            for message in messages:
+                if message.error() is not None:
+                    self._note(read, message)
         return read
 
     def check_same_topic(self) -> None:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 
 from ingestion import delays, drift
 from ingestion.batch import Batch
-from ingestion.claims import CollisionError, Guess, claim
+from ingestion.claims import CollisionError, claim
 from ingestion.records import Accepted, Reject
 from ingestion.sql import query
 from mercato.errors import Fenced
@@ -89,10 +89,8 @@ def positions(
         )
 
 
-def write_batch(
-    connection: Connection, batch: Batch, ahead: Ahead | None = None, guess: Guess | None = None
-) -> Written:
-    """Write the batch and commit, after the one ahead. Without a guess all ids are asked for before they are claimed.
+def write_batch(connection: Connection, batch: Batch, ahead: Ahead | None = None) -> Written:
+    """Write the batch and commit, after the one ahead.
 
     Raises:
         Fenced: another worker moved a position; nothing was written.
@@ -100,14 +98,14 @@ def write_batch(
     """
     while True:
         try:
-            return _write(connection, batch, ahead, guess)
+            return _write(connection, batch, ahead)
         # With a worker that claimed some of the same ids. The server sees a deadlock of transactions, but not one
         # that goes through a batch which waits in here for the one ahead: whoever waits for long lets go.
         except (Deadlock, Busy, CollisionError):
             continue
 
 
-def _write(connection: Connection, batch: Batch, ahead: Ahead | None, guess: Guess | None) -> Written:
+def _write(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written:
     source = {"source": batch.source, "source_uid": batch.source_uid}
     with connection.transaction():
         # The transaction id must be older than the batch id: readers stop below the oldest that is open.
@@ -116,7 +114,7 @@ def _write(connection: Connection, batch: Batch, ahead: Ahead | None, guess: Gue
         row = connection.execute(query("next_batch")).fetchone()
         batch_id = row[0] if row else 0
         left = ahead.ids if ahead and not ahead.written.done() else frozenset[str]()
-        duplicates = _insert_events(connection, batch, batch_id, left, guess)
+        duplicates = _insert_events(connection, batch, batch_id, left)
         left_out = [batch.accepted[place] for place in duplicates]
         counts, prices = batch.tally.without(left_out).parameters()
         if ahead:
@@ -173,14 +171,12 @@ class _RefusedError(Exception):
         self.records = records
 
 
-def _insert_events(
-    connection: Connection, batch: Batch, batch_id: int, left: frozenset[str], guess: Guess | None
-) -> set[int]:
+def _insert_events(connection: Connection, batch: Batch, batch_id: int, left: frozenset[str]) -> set[int]:
     """Insert the events whose id is new; the places of the others. Refused ones become rejects."""
     while batch.accepted:
         try:
             with connection.transaction():
-                duplicates = claim(connection, batch, batch_id, left, guess)
+                duplicates = claim(connection, batch, batch_id, left)
                 places = range(len(batch.accepted))
                 refused = dict(_copy_by_halves(connection, batch.accepted, places, duplicates, batch_id))
                 if refused:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ingestion.batch import Batch
-from ingestion.claims import Guess, Memory
 from ingestion.warehouse import Ahead, Written, write_batch
 from mercato.postgres import Connection
 
@@ -33,8 +32,7 @@ class Writer:
         self._on_written = on_written
         self._checker = ThreadPoolExecutor(1, thread_name_prefix="checker")
         self._threads = ThreadPoolExecutor(len(connections), thread_name_prefix="writer")
-        self._pending: deque[tuple[Ahead, Connection, Guess]] = deque()
-        self._memory = Memory()
+        self._pending: deque[tuple[Ahead, Connection]] = deque()
 
     def __enter__(self) -> "Writer":
         return self
@@ -56,9 +54,8 @@ class Writer:
         checked.result()
         ahead = self._pending[-1][0] if self._pending else None
         connection = self._free.popleft()
-        guess = self._memory.guess(ids)
-        written: Future[Written] = self._threads.submit(write_batch, connection, batch, ahead, guess)
-        self._pending.append((Ahead(batch, ids, written), connection, guess))
+        written: Future[Written] = self._threads.submit(write_batch, connection, batch, ahead)
+        self._pending.append((Ahead(batch, ids, written), connection))
 
     def settle(self) -> None:
         """Wait until nothing is being written; raises what `write_batch` raised."""
@@ -66,8 +63,7 @@ class Writer:
             self._settle_oldest()
 
     def _settle_oldest(self) -> None:
-        ahead, connection, guess = self._pending.popleft()
+        ahead, connection = self._pending.popleft()
         written = ahead.written.result()
-        self._memory.learn(guess)
         self._free.append(connection)
         self._on_written(written)

@@ -37,20 +37,20 @@ select pg_current_xact_id(), set_config('lock_timeout', %(lock_timeout)s, true);
 select nextval('ops.batch_id_seq');
 
 -- name: claim_ids
--- Claims the fresh ids, and those suspects that aren't there; returns the suspects that are.
+-- Claims the ids that aren't there, and returns those that are; as JSON, which costs the client a tenth of an array.
 -- An id that another worker is claiming is waited for; when that one commits, this fails and is to be asked again.
 -- `on conflict` would do without, but takes a third longer for every id.
-with suspects as materialized (
-    select json_array_elements_text(%(suspects)s::json) as message_id
+with given as materialized (
+    select json_array_elements_text(%(ids)s::json) as message_id
 ), known as materialized (
     select message_id
-    from suspects
-    where exists (select from raw.message_ids where message_ids.message_id = suspects.message_id)
-), claimed as (
+    from given
+    where exists (select from raw.message_ids where message_ids.message_id = given.message_id)
+), fresh as (
     insert into raw.message_ids (message_id, batch_id)
-    select json_array_elements_text(%(fresh)s::json), %(batch_id)s
-    union all
-    select message_id, %(batch_id)s from suspects where message_id not in (select message_id from known)
+    select message_id, %(batch_id)s
+    from given
+    where message_id not in (select message_id from known)
 )
 select json_agg(message_id)::text from known;
 

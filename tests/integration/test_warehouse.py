@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from ingestion import delays
 from ingestion.batch import Batch
-from ingestion.claims import Guess
 from ingestion.ledger import read_books
 from ingestion.warehouse import Ahead, Written, positions, write_batch
 from ingestion.writer import Writer
@@ -24,19 +23,8 @@ from mercato.settings import Settings
 from tests.events import NOW, event, raw
 
 
-def test_an_id_that_was_guessed_to_be_new_and_is_not_is_a_duplicate_and_the_others_are_loaded(
-    warehouse: Connection,
-) -> None:
-    old, batch = two_batches(warehouse, [raw(event(1)), raw(event(2))], [raw(event(n)) for n in (3, 2, 4, 3)])
-    write_batch(warehouse, old)
-    guess = Guess(frozenset())
-    done = write_batch(warehouse, batch, guess=guess)
-    assert (done.loaded, done.duplicate, guess.wrong) == (2, 2, True)
-    assert read_books(warehouse).differences == []
-
-
 @pytest.mark.parametrize("reach", [10, 60, 400])
-def test_ids_that_come_again_soon_or_late_are_stored_once_by_a_consumer_that_guesses(
+def test_ids_that_come_again_in_the_same_batch_the_next_or_a_later_one_are_stored_once(
     settings: Settings, warehouse: Connection, reach: int
 ) -> None:
     rng, sent = Random(reach), set()
@@ -46,7 +34,7 @@ def test_ids_that_come_again_soon_or_late_are_stored_once_by_a_consumer_that_gue
         connect(endpoints.warehouse(settings), autocommit=True) as other,
         Writer((one, other), lambda: None, lambda _: None) as writer,
     ):
-        for number in range(60):  # ids of the last `reach`, of batches whose ids are remembered or not
+        for number in range(60):
             batch = Batch("s", "uid", {0: at}, 100_000)
             for _ in range(10):
                 chosen = (

@@ -2,7 +2,6 @@
 
 from ingestion import writer
 from ingestion.batch import Batch
-from ingestion.claims import Guess
 from ingestion.warehouse import Ahead, Written
 from mercato.errors import Fenced
 from mercato.postgres import Connection
@@ -11,7 +10,7 @@ WHERE = "where source = %s and source_uid = %s and partition = %s"
 write_batch = writer.write_batch
 
 
-def position_first(connection: Connection, batch: Batch, ahead: Ahead | None, guess: Guess) -> Written:
+def position_first(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written:
     if ahead:
         ahead.written.result()  # one after the other: another fault would hide this one
     keys = {number: [batch.source, batch.source_uid, number] for number in batch.ranges}
@@ -36,7 +35,7 @@ def position_first(connection: Connection, batch: Batch, ahead: Ahead | None, gu
             stored[number] = row[0]
         for number, span in batch.ranges.items():
             move(number, span.first)  # what the real one expects
-        written = write_batch(connection, batch, guess=guess)
+        written = write_batch(connection, batch)
         for number, position in stored.items():
             move(number, position)
     return written

@@ -2,14 +2,13 @@
 
 from ingestion import writer
 from ingestion.batch import Batch
-from ingestion.claims import Guess
 from ingestion.warehouse import Ahead, Written
 from mercato.postgres import Connection, sql
 
 write_batch = writer.write_batch
 
 
-def rows_first(connection: Connection, batch: Batch, ahead: Ahead | None, guess: Guess) -> Written:
+def rows_first(connection: Connection, batch: Batch, ahead: Ahead | None) -> Written:
     if ahead:
         ahead.written.result()  # one after the other: another fault would hide this one
     keys = [batch.source, batch.source_uid]
@@ -22,7 +21,7 @@ def rows_first(connection: Connection, batch: Batch, ahead: Ahead | None, guess:
             )
 
     with connection.transaction():
-        written = write_batch(connection, batch, guess=guess)
+        written = write_batch(connection, batch)
         booked = connection.execute(
             "delete from ops.ledger where load_xid = pg_current_xact_id() returning *"
         ).fetchall()
