@@ -41,7 +41,7 @@ UNSTORABLE = [
 ]
 
 
-def of_then(raw: bytes | None, now: datetime, max_bytes: int, drift: Drift) -> Rejected:
+def of_then(raw: bytes | None, now: datetime, max_bytes: int, drift: Drift, *, plain: bool) -> Rejected:
     """A contract of former days, which knew none of these events."""
     return Rejected("unknown_event", "this event is not in the contract", contract_version=0)
 
