@@ -79,8 +79,8 @@ def decode(
 ) -> Envelope | Rejected:
     """Decode and check one record.
 
-    Returns the envelope, its nested objects left as the sender's JSON text, or a `Rejected` with one of the
-    reasons too_large, not_utf8, not_json, unknown_event, missing_property, wrong_type, impossible_value,
+    Returns the envelope, its times in UTC, its nested objects left as the sender's JSON text, or a `Rejected` with
+    one of the reasons too_large, not_utf8, not_json, unknown_event, missing_property, wrong_type, impossible_value,
     future_clock. The unknown properties of an accepted record are counted in `drift`, if that is given.
     `plain`: the record is known to hold no backslash, so no escaped NUL either.
     """
@@ -127,9 +127,12 @@ def decode(
         and (context is UNSET or bytes(context)[0] in _OBJECT_OR_NULL)
         and event.traits is UNSET
     )
-    # Nearly every record is, and is seen to be so in a third of the time.
-    if not ordinary and (flaw := _flaw(event, kind, now)):
-        return flaw
+    if not ordinary:  # nearly every record is, and is seen to be so in a third of the time
+        if flaw := _flaw(event, kind, now):
+            return flaw
+        event.timestamp = moment.astimezone(UTC)  # Postgres takes no offset beyond 15:59
+        event.sentAt = sent and sent.astimezone(UTC)
+        event.receivedAt = received and received.astimezone(UTC)
     if kind is _PAGE and event.name is not UNSET:
         event.properties = _named(event.name, event.properties)
     if found and drift is not None:

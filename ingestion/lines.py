@@ -3,9 +3,6 @@
 Guarantee: a line holds one event, whatever its texts hold, and its JSON as the sender wrote it.
 """
 
-import contextlib
-from datetime import UTC, datetime
-
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
@@ -41,9 +38,9 @@ def copy_line(event: Envelope, partition: int, position: int, *, plain: bool) ->
     return b"\t".join(
         (
             words.encode(),
-            _time(event.timestamp),
-            NULL if sent is None else _time(sent),
-            NULL if received is None else _time(received),
+            _encode(event.timestamp)[1:-1],  # RFC 3339; six times as fast as isoformat
+            NULL if sent is None else _encode(sent)[1:-1],
+            NULL if received is None else _encode(received)[1:-1],
             NULL if event.context is UNSET else _json(event.context),
             NULL if event.properties is UNSET else _json(event.properties),
             NULL if event.traits is UNSET else _json(event.traits),
@@ -59,9 +56,9 @@ def _escaped_line(event: Envelope, partition: int, position: int) -> bytes:
         _text(event.event),
         _text(event.userId),
         _text(event.anonymousId),
-        _time(event.timestamp),
-        NULL if event.sentAt is None else _time(event.sentAt),
-        NULL if event.receivedAt is None else _time(event.receivedAt),
+        _encode(event.timestamp)[1:-1],
+        NULL if event.sentAt is None else _encode(event.sentAt)[1:-1],
+        NULL if event.receivedAt is None else _encode(event.receivedAt)[1:-1],
         _escaped_json(event.context),
         _escaped_json(event.properties),
         _escaped_json(event.traits),
@@ -84,10 +81,3 @@ def _escaped_json(value: Raw | UnsetType) -> bytes:
 
 def _escape(value: bytes) -> bytes:
     return value.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\t", b"\\t").replace(b"\r", b"\\r")
-
-
-def _time(value: datetime) -> bytes:
-    if value.tzinfo is not UTC:  # Postgres takes no offset beyond 15:59
-        with contextlib.suppress(OverflowError):  # of the years 1 and 9999: Postgres may judge
-            value = value.astimezone(UTC)
-    return _encode(value)[1:-1]  # RFC 3339; six times as fast as isoformat
