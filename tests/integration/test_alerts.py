@@ -1,10 +1,12 @@
 """Each alert rule on a real Postgres: what makes it fire, what leaves it silent, and the shape that Grafana takes."""
 
+import re
+
 import pytest
 
 from ingestion.migrations import migrate
 from mercato import postgres as driver
-from mercato.dashboards.alerts import RULES, Rule
+from mercato.dashboards.alerts import RULES, Rule, summary
 from mercato.postgres import Connection
 from mercato.services import endpoints, postgres
 from mercato.settings import Settings
@@ -166,6 +168,10 @@ def firing(reader: Connection, rule: Rule) -> list[tuple[str, ...]]:
     assert sum(one in NUMBERS for one in types) == 1
     assert types[-1] in NUMBERS
     assert set(types[:-1]) <= TEXTS, "a time, or a type that Grafana doesn't take as a label"
+    names = {column.name for column in cursor.description[:-1]}
+    assert set(re.findall(r"\.Labels\.(\w+)", summary(rule.says))) <= names, (
+        "[no value] is what people would read"
+    )
     rows = cursor.fetchall()
     labels = [row[:-1] for row in rows]
     assert len(set(labels)) == len(labels), "two rows with the same labels: Grafana refuses them"
