@@ -70,7 +70,7 @@ RULES = (
     Rule("mercato-volume", "Unusual number of events",
          "select event, direction, value from ops.alert_volume(now())", 0,
          "{event}: {direction}, beside the same hour of past weeks.",
-         "Too few: is a tracker down? Too many: a campaign, or a bot?", "mercato-data", "band"),
+         "Too few: is a tracker down? Too many: a campaign, or a bot?", "mercato-data", "outside"),
     Rule("mercato-tests", "Models or tests fail",
          "select resource_type as kind, count(*) filter (where failed)::double precision as value"
          " from ops.latest_results group by resource_type",
@@ -100,11 +100,7 @@ RULES = (
          "Ask the payment provider.",
          "mercato-live", "failed", "page"),
     Rule("mercato-stock-out", "A best seller is out of stock",
-         "select product_id, coalesce(product_name, '') as product, coalesce(on_hand = 0, "
-         "false)::integer::double precision"
-         " as value from (select * from reports.rpt_sell_through where sold > 0 order by sold desc, "
-         "product_id limit 20)"
-         " as best",
+         "select product_id, product, value from ops.alert_stock()",
          0,
          "{product} ({product_id}), one of the twenty best sellers, is out of stock.",
          "Restock it, or take it out of campaigns.",

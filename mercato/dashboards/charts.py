@@ -118,12 +118,14 @@ def _series(panel: Panel, lang: Lang) -> dict[str, Any]:
     if bars:  # between hundreds of hours gaps would be all there is to see
         opaque = panel.stacked or not several
         mark = {"type": "bar", "binSpacing": 1 if daily else 0, "opacity": 1 if opaque else 0.75}
-    # A series of one or two moments has no line to see: its points are large. Points of hours alone are but noise.
-    size = {"condition": {"test": "datum.points < 3", "value": 36}, "value": 12}
+    # A series of one or two moments has no line to see: its points are large. Points of many hours are but noise; one
+    # is kept, of no size, as Vega warns of a layer without any.
+    size = {"condition": {"test": "datum.points < 3", "value": 36}, "value": 12 if daily else 0}
+    few = "datum.points < 3 || datum.at === datum.first"
     points = {
         "mark": {"type": "point", "filled": True, "opacity": 1, **color},
         "encoding": {**encoding, "size": size},
-        "transform": [] if daily else [{"filter": "datum.points < 3"}],
+        "transform": [] if daily else [{"filter": few}],
     }
     # Nothing to see, but a single hour would else be a bar as wide as the chart.
     ghost = {

@@ -112,7 +112,12 @@ FIXTURES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "mercato-volume": (
         [*VIEWS, hour("Product Viewed", 500)],
-        [*VIEWS, hour("Product Viewed", 3_300), hour("Rare", 1, 1), hour("Rare", 9)],
+        [
+            *VIEWS, hour("Product Viewed", 3_300),
+            hour("Rare", 1, 1), hour("Rare", 1, 2), hour("Rare", 12),  # ten more are no crowd
+            # A promotion that goes better than the last; every other week there is none.
+            hour("Promotion Viewed", 10, 4), hour("Promotion Viewed", 16, 2), hour("Promotion Viewed", 38),
+        ],
     ),
     "mercato-tests": (
         [result(1, "t", "test", "fail")],
@@ -202,9 +207,34 @@ def test_a_rule_is_silent_when_all_is_well(rule: Rule, warehouse: Connection, re
 def test_a_rule_says_nothing_of_an_empty_warehouse(
     rule: Rule, warehouse: Connection, reader: Connection
 ) -> None:
-    if rule.uid == "mercato-stock-out":
-        warehouse.execute(stock(0)[0])  # its table is there once the models have run
     assert firing(reader, rule) == []
+
+
+def test_too_many_of_one_event_rings_for_it_alone(warehouse: Connection, reader: Connection) -> None:
+    promotion = [
+        hour("Promotion Viewed", 10, 4),
+        hour("Promotion Viewed", 16, 2),
+        hour("Promotion Viewed", 90),
+    ]
+    for statement in [
+        *VIEWS,
+        hour("Product Viewed", 7_000),
+        *CARTS,
+        hour("Product Added", 1_000),
+        *promotion,
+    ]:
+        warehouse.execute(statement)
+    rule = next(rule for rule in RULES if rule.uid == "mercato-volume")
+    assert sorted(firing(reader, rule)) == [("Product Viewed", "too many"), ("Promotion Viewed", "too many")]
+
+
+def test_only_hours_that_are_over_are_compared(warehouse: Connection, reader: Connection) -> None:
+    running = "insert into ops.event_hours values (date_trunc('hour', now()), 'Product Viewed', '', 't', 0, 9, 0, 0)"
+    for statement in [*VIEWS, running]:
+        warehouse.execute(statement)
+    asked = "ops.event_bands(now() - interval '2 hours', now() + interval '1 day')"
+    hours = reader.execute(f"select date_trunc('hour', now()) - hour from {asked} order by hour desc")
+    assert [round(ago.total_seconds() / 3_600) for (ago,) in hours] == [1, 2]
 
 
 def test_silence_of_all_senders_is_too_few_of_each_event(warehouse: Connection, reader: Connection) -> None:

@@ -13,9 +13,39 @@ import yaml
 
 from mercato.dashboards import alerts, build
 from mercato.dashboards.catalogue import DASHBOARDS
-from mercato.dashboards.to_grafana import DATASOURCE, panel_id
+from mercato.dashboards.panel import Dashboard, Panel
+from mercato.dashboards.to_grafana import DATASOURCE, panel_id, to_grafana
 
 PROVISIONING = build.ALERTING.parent
+#: Of @grafana/data, @grafana/ui and @grafana/schema 7.5.17, 8.5, 9.5, 10.4, 11.6, 12.4 and 13.2: what all of them know.
+UNITS = {"locale", "percentunit", "s", "ms", "bytes", "short", "dateTimeAsIso"}
+COLOURS = {"thresholds", "palette-classic", "continuous-BlPu", "continuous-blues"}
+OPTIONS = {
+    "stat": {"reduceOptions", "colorMode", "graphMode", "textMode"},
+    "timeseries": {"legend", "tooltip"},
+    "bargauge": {"reduceOptions", "orientation", "displayMode", "showUnfilled"},
+    "table": {"showHeader"},
+}
+CUSTOM = {
+    "stat": set(),
+    "timeseries": {
+        "drawStyle",
+        "fillOpacity",
+        "lineWidth",
+        "showPoints",
+        "spanNulls",
+        "stacking",
+        "thresholdsStyle",
+    },
+    "bargauge": set(),
+    "table": {"displayMode", "align"},
+}
+#: Of 7.5, too, which has no `none` for a stat's colour and then leaves the text as it is.
+MODES = {
+    "colorMode": {"value", "none"}, "graphMode": {"none"}, "textMode": {"auto", "value_and_name"},
+    "orientation": {"horizontal"}, "displayMode": {"basic", "color-background", "auto"}, "drawStyle": {"line", "bars"},
+    "showPoints": {"never"}, "align": {"center"},
+}  # fmt: skip
 PANELS = [(dashboard, panel) for dashboard in DASHBOARDS for panel in dashboard.panels]
 GROUP = alerts.provisioning(DASHBOARDS)["groups"][0]
 rules = pytest.mark.parametrize("rule", GROUP["rules"], ids=[rule["uid"] for rule in GROUP["rules"]])
@@ -53,6 +83,28 @@ def test_no_two_things_have_one_id() -> None:
     assert len(set(titles)) == len(titles), "Grafana refuses two of a folder"
     # Folders have no uid here: Grafana makes one of each title, so two dashboards' folders are one by title alone.
     assert alerts.FOLDER not in {one.folder.en for one in DASHBOARDS}
+
+
+@pytest.mark.parametrize(
+    ("dashboard", "panel"), PANELS, ids=[f"{dashboard.uid}/{panel.key}" for dashboard, panel in PANELS]
+)
+def test_a_panel_names_nothing_that_a_grafana_of_7_5_to_13_does_not_know(
+    dashboard: Dashboard, panel: Panel
+) -> None:
+    made = next(one for one in to_grafana(dashboard)["panels"] if one["id"] == panel_id(dashboard, panel))
+    defaults = made["fieldConfig"]["defaults"]
+    overrides = [one for each in made["fieldConfig"]["overrides"] for one in each["properties"]]
+    assert made["options"].keys() == OPTIONS[made["type"]]
+    assert defaults["custom"].keys() <= CUSTOM[made["type"]]
+    units = {defaults.get("unit", "short")} | {one["value"] for one in overrides if one["id"] == "unit"}
+    assert {unit for unit in units if not unit.startswith("time:")} <= UNITS
+    assert defaults["color"]["mode"] in COLOURS
+    assert {one["id"] for one in overrides} <= {"displayName", "unit", "decimals", "custom.displayMode"}
+    for name, value in (made["options"] | defaults["custom"]).items():
+        assert name not in MODES or value in MODES[name]
+    first, *others = defaults["thresholds"]["steps"]
+    assert first["value"] is None
+    assert [step["value"] for step in others] == sorted(step["value"] for step in others)
 
 
 @rules
