@@ -25,7 +25,8 @@ from mercato.dashboards.catalogue import DASHBOARDS
 from mercato.dashboards.panel import Panel, Query, Value, Words
 from mercato.dashboards.picture import picture
 from mercato.dashboards.sql import Chosen, expand, grafana_sql, report_sql
-from mercato.dashboards.to_grafana import dumps
+from mercato.dashboards.to_grafana import dumps, panel_id, to_grafana
+from mercato.dashboards.vocabulary import WHOLE
 from mercato.dashboards.wording import figure
 
 PANELS = [(dashboard, panel) for dashboard in DASHBOARDS for panel in dashboard.panels]
@@ -141,6 +142,14 @@ def test_each_panel_is_a_select_of_one_table_and_explains_itself(dashboard, pane
         assert words.fr.strip()
     report_sql(panel, CHOSEN)  # nothing is left that nobody expands
     assert "mercato" not in panel.title.en
+
+
+@each_panel
+def test_a_panel_that_does_not_follow_a_choice_says_so(dashboard, panel) -> None:
+    made = next(one for one in to_grafana(dashboard)["panels"] if one["id"] == panel_id(dashboard, panel))
+    for choice in {one.name for one in dashboard.variables} & WHOLE.keys():
+        followed = f"${{{choice}:sqlstring}}" in made["targets"][0]["rawSql"]
+        assert (WHOLE[choice].en in made["description"]) is not followed
 
 
 def test_a_macro_that_nobody_expands_is_refused() -> None:
