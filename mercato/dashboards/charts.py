@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import vl_convert
 
+from mercato.dashboards import letters
 from mercato.dashboards.panel import Panel, Words
 from mercato.dashboards.picture import Picture
 from mercato.dashboards.wording import Lang, say
@@ -59,9 +60,10 @@ def spec(panel: Panel, lang: Lang, width: float | str, height: float) -> dict[st
 def svg(picture: Picture, lang: Lang, width: float, height: float) -> str:
     """The picture as SVG of this size in points, its ids its own, so that several stand on one page."""
     drawn = spec(picture.panel, lang, width, height)
-    series = len({row.get("series") for row in picture.rows})
-    if series > 1:  # what fits beneath
-        drawn["config"]["legend"]["columns"] = max(2, int(width / 110))
+    series = {str(row.get("series")) for row in picture.rows}
+    if len(series) > 1:  # what fits beneath, each with its symbol
+        widest = max(letters.width(name, 9) for name in series) + 26
+        drawn["config"]["legend"]["columns"] = max(2, int(width / widest))
     drawn["data"] = {"values": [_plain(row) for row in picture.rows]}
     text = vl_convert.vegalite_to_svg(
         json.dumps(drawn),

@@ -106,7 +106,7 @@ PIPELINE = Dashboard(
               Query("ops.dag_runs", (Value("runs", "count(*)", Words("Runs", "Exécutions")),),
                     (_STATE,), time="started_at", grain="hour"),
               _NO_AIRFLOW, 12, 7, stacked=True),
-        Panel("schedule-delay", "bars", Words("How late runs begin, seconds", "Retard au départ, en secondes"),
+        Panel("schedule-delay", "lines", Words("How late runs begin, seconds", "Retard au départ, en secondes"),
               Words("The worst of each hour and DAG, from when a run was due until it began. Minutes: the scheduler is "
                     "busy, was off, or another run was in the way.",
                     "Le pire de chaque heure et DAG, du moment prévu au départ. Des minutes : l'ordonnanceur est "

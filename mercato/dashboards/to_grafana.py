@@ -166,7 +166,7 @@ def _defaults(panel: Panel) -> dict[str, Any]:
             "drawStyle": "bars" if panel.kind == "bars" else "line",
             "fillOpacity": 70 if panel.kind == "bars" else 8,
             "lineWidth": 1 if panel.kind == "bars" else 2,
-            "showPoints": "never",
+            "showPoints": "never" if panel.kind == "bars" else "auto",  # a lone point has no line to see
             "spanNulls": False,  # a gap is a gap
             "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
         }

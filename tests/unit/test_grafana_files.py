@@ -44,7 +44,7 @@ CUSTOM = {
 MODES = {
     "colorMode": {"value", "none"}, "graphMode": {"none"}, "textMode": {"auto", "value_and_name"},
     "orientation": {"horizontal"}, "displayMode": {"basic", "color-background", "auto"}, "drawStyle": {"line", "bars"},
-    "showPoints": {"never"}, "align": {"center"},
+    "showPoints": {"never", "auto"}, "align": {"center"},
 }  # fmt: skip
 PANELS = [(dashboard, panel) for dashboard in DASHBOARDS for panel in dashboard.panels]
 GROUP = alerts.provisioning(DASHBOARDS)["groups"][0]

@@ -1,9 +1,9 @@
 -- Fewer wrong alarms of an unusual number of events, and none before the models have run.
 
--- As before (0007), but for the upper end: as far above the highest of the weeks as they lie apart, two fifths at least,
--- then what chance does, then ten: fewer than that are no crowd. What some weeks have and others lack, a promotion above
--- all, has no usual number of its own, and rang whenever one went better than the last. And only hours that are over:
--- any other looks as if events had ceased.
+-- As before (0007), but for the upper end: two fifths above the highest of the weeks, or twice the highest if one of them
+-- had none, then what chance does, then ten: fewer than that are no crowd. What some weeks have and others lack, a
+-- promotion above all, rang whenever it went better than the last. And only hours that are over: any other looks as if
+-- events had ceased.
 create or replace function ops.event_bands(first timestamptz, last timestamptz) returns table (
     hour timestamptz, event text, events bigint, expected numeric, low numeric, high numeric
 )
@@ -33,7 +33,7 @@ language sql stable set timezone = 'UTC' as $$
         case when p.weeks > 1 then p.expected::numeric(22, 2) end,
         case when p.weeks > 1 then greatest(0, 0.6 * p.least - 3 * sqrt(p.expected))::numeric(22, 2) end,
         case when p.weeks > 1 then
-            (p.most + greatest(0.4 * p.most, p.most - p.least) + 4 * sqrt(p.expected) + 10)::numeric(22, 2) end
+            (case when p.least = 0 then 2 else 1.4 end * p.most + 4 * sqrt(p.expected) + 10)::numeric(22, 2) end
     from past as p
     left join counted as c on c.event = p.event and c.hour = p.hour
 $$;
