@@ -24,7 +24,7 @@ from mercato.dashboards import build, charts, letters, page
 from mercato.dashboards.catalogue import DASHBOARDS
 from mercato.dashboards.panel import Panel, Query, Value, Words
 from mercato.dashboards.picture import picture
-from mercato.dashboards.sql import Chosen, expand, grafana_sql, report_sql
+from mercato.dashboards.sql import Chosen, expand, followed, grafana_sql, report_sql
 from mercato.dashboards.to_grafana import dumps, panel_id, to_grafana
 from mercato.dashboards.vocabulary import WHOLE
 from mercato.dashboards.wording import figure
@@ -150,6 +150,14 @@ def test_a_panel_that_does_not_follow_a_choice_says_so(dashboard, panel) -> None
     for choice in {one.name for one in dashboard.variables} & WHOLE.keys():
         followed = f"${{{choice}:sqlstring}}" in made["targets"][0]["rawSql"]
         assert (WHOLE[choice].en in made["description"]) is not followed
+
+
+@each_panel
+def test_a_choice_is_made_among_all_rows_not_among_the_first(dashboard, panel) -> None:
+    """Else a country that isn't among the first fifteen would have had no visit."""
+    limited = bool(panel.query.limit) and not followed(panel)
+    assert ("\nlimit " in report_sql(panel, CHOSEN)) is limited
+    assert ("\nlimit " in grafana_sql(panel)) is bool(panel.query.limit)
 
 
 def test_a_macro_that_nobody_expands_is_refused() -> None:
