@@ -102,7 +102,8 @@ def _series(panel: Panel, lang: Lang) -> dict[str, Any]:
     unit, grain = panel.query.values[0].unit, panel.query.grain
     bars = panel.kind == "bars"
     x: dict[str, Any] = {"field": "time", "type": "temporal", "title": None, "scale": {"type": "utc"},
-                         "axis": {"grid": False, "labelOverlap": True, "tickCount": 8, "format": _TICKS}}  # fmt: skip
+                         "axis": {"grid": False, "labelOverlap": True, "labelSeparation": 8, "tickCount": 8,
+                                  "format": _TICKS}}  # fmt: skip
     several = bool(panel.query.by) or len(panel.query.values) > 1
     encoding: dict[str, Any] = {
         "x": {**x, "timeUnit": _TIME[grain]} if bars else x,
