@@ -126,7 +126,7 @@ def write(
     if svg_folder:
         svg_folder.mkdir(parents=True, exist_ok=True)
         for dashboard, ones in pictures:
-            drawing = paper.poster(dashboard, ones, lang, shown)
+            drawing = paper.poster(ones, lang, shown)
             (svg_folder / f"{dashboard.uid}.svg").write_text(drawing, "utf-8")
     drawn = [one.chosen(shown) for _, ones in pictures for one in ones]
     return {

@@ -14,8 +14,9 @@ from mercato.settings import ROOT
 
 FOLDER = ROOT / "grafana" / "dashboards"
 ALERTING = ROOT / "grafana" / "provisioning" / "alerting"
-#: Where Grafana finds the addresses in production; `mercato up --grafana` writes those that are set.
-_ADDRESSES = ("${MERCATO_ALERTS__EMAIL}", "${MERCATO_ALERTS__WEBHOOK}", "${MERCATO_ALERTS__SLACK}")
+#: Where Grafana finds the addresses in production; `mercato up --grafana` writes those that are set. Not in braces: it
+#: would read a $ in the value once more.
+_ADDRESSES = ("$MERCATO_ALERTS__EMAIL", "$MERCATO_ALERTS__WEBHOOK", "$MERCATO_ALERTS__SLACK")
 
 
 def files() -> dict[Path, str]:

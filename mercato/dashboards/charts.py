@@ -10,16 +10,19 @@ from typing import Any, Literal
 
 import vl_convert
 
+from mercato.dashboards import letters
 from mercato.dashboards.panel import Panel, Words
 from mercato.dashboards.picture import Picture
 from mercato.dashboards.wording import Lang, say
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-INK, PALE, BLUE = "#1f2933", "#7b8794", "#2f6f9f"
+INK, PALE, BLUE = "#1f2933", "#66727f", "#2f6f9f"
 PALETTE = ["#2f6f9f", "#e0893b", "#4f9d69", "#b24a5c", "#7d6bb0", "#8c6d52", "#d0799f", "#6f7d8c", "#b5a642", "#3fa7b5",
            "#a05195", "#f2b84b"]  # fmt: skip
 _VERSION = "6.4"
 _TIME = {"day": "utcyearmonthdate", "hour": "utcyearmonthdatehours"}
+#: The least that a time axis shows, in ms.
+_SPAN = {"day": 6 * 86_400_000, "hour": 11 * 3_600_000, "minute": 11 * 60_000}
 _FORMATS = {"share": "%", "count": "~s", "money": "~s", "milliseconds": "~s", "seconds": "~s"}
 #: By what a tick stands at, 24 hours a day.
 _TICKS = {"year": "%Y", "quarter": "%b %Y", "month": "%b %Y", "week": "%-d %b", "date": "%-d %b", "day": "%-d %b",
@@ -47,6 +50,7 @@ def spec(panel: Panel, lang: Lang, width: float | str, height: float) -> dict[st
                      "domain": False,
                      "tickColor": "#e4e7eb"},
             "legend": {"labelFontSize": size, "labelColor": INK, "title": None, "orient": "bottom", "symbolSize": 50,
+                       "offset": 8,
                        "columns": 8, "labelLimit": 120, "columnPadding": 12},
         },
         **make(panel, lang),
@@ -56,9 +60,10 @@ def spec(panel: Panel, lang: Lang, width: float | str, height: float) -> dict[st
 def svg(picture: Picture, lang: Lang, width: float, height: float) -> str:
     """The picture as SVG of this size in points, its ids its own, so that several stand on one page."""
     drawn = spec(picture.panel, lang, width, height)
-    series = len({row.get("series") for row in picture.rows})
-    if series > 1:  # what fits beneath
-        drawn["config"]["legend"]["columns"] = max(2, int(width / 110))
+    series = {str(row.get("series")) for row in picture.rows}
+    if len(series) > 1:  # what fits beneath, each with its symbol
+        widest = max(letters.width(name, 9) for name in series) + 26
+        drawn["config"]["legend"]["columns"] = max(2, int(width / widest))
     drawn["data"] = {"values": [_plain(row) for row in picture.rows]}
     text = vl_convert.vegalite_to_svg(
         json.dumps(drawn),
@@ -94,15 +99,14 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _series(panel: Panel, lang: Lang) -> dict[str, Any]:
-    unit = panel.query.values[0].unit
+    unit, grain = panel.query.values[0].unit, panel.query.grain
     bars = panel.kind == "bars"
     x: dict[str, Any] = {"field": "time", "type": "temporal", "title": None, "scale": {"type": "utc"},
-                         "axis": {"grid": False, "labelOverlap": True, "tickCount": 8, "format": _TICKS}}  # fmt: skip
-    if bars:
-        x["timeUnit"] = _TIME[panel.query.grain]
+                         "axis": {"grid": False, "labelOverlap": True, "labelSeparation": 8, "tickCount": 8,
+                                  "format": _TICKS}}  # fmt: skip
     several = bool(panel.query.by) or len(panel.query.values) > 1
     encoding: dict[str, Any] = {
-        "x": x,
+        "x": {**x, "timeUnit": _TIME[grain]} if bars else x,
         "y": {"field": "value", "type": "quantitative", "title": None, "stack": "zero" if panel.stacked else None,
               "axis": {"format": _FORMATS.get(unit, "~s"), "tickCount": 5}},
         "tooltip": [{"field": "time", "type": "temporal", "title": say(_WHEN, lang), "format": _when(panel)},
@@ -112,21 +116,35 @@ def _series(panel: Panel, lang: Lang) -> dict[str, Any]:
         order = None if panel.query.by else [say(value.words, lang) for value in panel.query.values]
         encoding["color"] = {"field": "series", "type": "nominal", **({"sort": order} if order else {})}
     color = {} if several else {"color": BLUE}
-    daily = panel.query.grain == "day"
-    if bars:
-        opacity = 1 if panel.stacked or not several else 0.75
-        # Between hundreds of hours gaps would be all there is to see.
-        bar = {"type": "bar", "binSpacing": 1 if daily else 0, "opacity": opacity, **color}
-        return {"mark": bar, "encoding": encoding}
-    # A series of one or two moments has no line to see: its points are large.
-    size = {"condition": {"test": "datum.points < 3", "value": 36}, "value": 12 if daily else 4}
+    daily = grain == "day"
+    mark: dict[str, Any] = {"type": "line", "strokeWidth": 1.8 if daily else 1.2}
+    if bars:  # between hundreds of hours gaps would be all there is to see
+        opaque = panel.stacked or not several
+        mark = {"type": "bar", "binSpacing": 1 if daily else 0, "opacity": 1 if opaque else 0.75}
+    # A series of one or two moments has no line to see: its points are large. Points of many hours are but noise; one
+    # is kept, of no size, as Vega warns of a layer without any.
+    size = {"condition": {"test": "datum.points < 3", "value": 36}, "value": 12 if daily else 0}
+    few = "datum.points < 3 || datum.at === datum.first"
+    points = {
+        "mark": {"type": "point", "filled": True, "opacity": 1, **color},
+        "encoding": {**encoding, "size": size},
+        "transform": [] if daily else [{"filter": few}],
+    }
+    # Nothing to see, but a single hour would else be a bar as wide as the chart.
+    ghost = {
+        "mark": {"type": "point", "opacity": 0},
+        "encoding": {"x": {**x, "field": "since"}},
+        "transform": [{"filter": "datum.at === datum.first"}],
+    }
+    ends = [{"op": "min", "field": "at", "as": "first"}, {"op": "max", "field": "at", "as": "last"}]
     return {
-        "transform": [{"joinaggregate": [{"op": "count", "as": "points"}], "groupby": ["series"]}],
-        "encoding": encoding,
-        "layer": [
-            {"mark": {"type": "line", "strokeWidth": 1.8 if daily else 1.2, **color}},
-            {"mark": {"type": "point", "filled": True, "opacity": 1, **color}, "encoding": {"size": size}},
+        "transform": [
+            {"calculate": "toDate(datum.time)", "as": "at"},
+            {"joinaggregate": ends},
+            {"calculate": f"min(datum.first, datum.last - {_SPAN[grain]})", "as": "since"},
+            {"joinaggregate": [{"op": "count", "as": "points"}], "groupby": ["series"]},
         ],
+        "layer": [{"mark": mark | color, "encoding": encoding}, *([] if bars else [points]), ghost],
     }
 
 

@@ -11,6 +11,7 @@ _TELLING = (
     "'page', 'Product Viewed', 'Product Added', 'Checkout Started', 'Order Completed', "
     "'Payment Failed', 'Order Refunded'"
 )
+_LOW, _HIGH = Words("Usual, low", "Habituel, bas"), Words("Usual, high", "Habituel, haut")
 _YOUNG = Words("Less than three weeks of events are known: no band yet",
                "Moins de trois semaines d'événements connues : pas encore de bande")  # fmt: skip
 
@@ -46,17 +47,14 @@ DATA = Dashboard(
                     (_DIMENSION, _MEASURE),
                     order="score", grouped=False),
               NOTHING_LOADED, 10, 8, steps=HIGH_SHARE_IS_OK),
-        Panel("band", "lines", Words("Events by hour, beside the usual",
-                                     "Événements par heure, et l'habituel"),
-              Words("Usual: the same hour of the four weeks before, widened by what chance does. "
-                    "Outside of it an alert fires.",
-                    "Habituel : la même heure des quatre semaines précédentes, élargie du hasard. "
-                    "En dehors, une alerte part."),
+        Panel("band", "lines", Words("Product views by hour, beside the usual",
+                                     "Produits vus par heure, et l'habituel"),
+              Words("Usual: the same hour of the four weeks before, give or take two fifths and what chance does.",
+                    "Habituel : la même heure des quatre semaines précédentes, à deux cinquièmes et au hasard près."),
               Query(_BANDS,
                     (Value("events", "sum(events)::bigint", Words("Events", "Événements")),
-                     Value("low", "sum(low)", Words("Usual, low", "Habituel, bas"), "count"),
-                     Value("high", "sum(high)", Words("Usual, high", "Habituel, haut"), "count")),
-                    time="hour", grain="hour", filters=("event",), having="count(low) > 0"),
+                     Value("low", "sum(low)", _LOW, "count"), Value("high", "sum(high)", _HIGH, "count")),
+                    time="hour", grain="hour", where="event = 'Product Viewed'", having="count(low) > 0"),
               _YOUNG, 14, 8),
         Panel("by-hour", "bars", Words("The way to an order, by hour",
                                        "Le chemin vers la commande, par heure"),
@@ -84,12 +82,22 @@ DATA = Dashboard(
                            "share")),
                     time="hour", grain="hour"),
               NOTHING_LOADED, 12, 7),
+        Panel("outside", "table", Words("Hours outside of the usual", "Heures inhabituelles"),
+              Words("Every event is compared as product views are above; outside of its band an alert fires.",
+                    "Chaque événement est comparé comme ci-dessus ; en dehors de sa bande, une alerte part."),
+              Query(_BANDS,
+                    (Value("events", "events", Words("Events", "Événements")), Value("low", "low", _LOW, "count"),
+                     Value("high", "high", _HIGH, "count")),
+                    (Dim("hour", Words("Hour", "Heure"), unit="moment"), _EVENT), filters=("event",),
+                    where="(events < low or events > high)", order="hour desc, event", limit=30, grouped=False),
+              Words("Every hour was usual, or less than three weeks of events are known",
+                    "Toutes les heures sont habituelles, ou moins de trois semaines sont connues"), 13, 10),
         Panel("events", "table", Words("What came", "Ce qui est arrivé"),
               Words("Events of the period by name, and how many of them were late.",
                     "Événements de la période par nom, et combien en retard."),
               Query(_HOURS, (_EVENTS, Value("late", "sum(late_events)::bigint", Words("Late", "En retard"))),
                     (_EVENT,), period="hour",
                     filters=("event",), order="sum(events) desc"),
-              NOTHING_LOADED, 24, 10),
+              NOTHING_LOADED, 11, 10),
     ),
 )  # fmt: skip

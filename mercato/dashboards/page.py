@@ -14,6 +14,7 @@ from mercato.dashboards.charts import engine, is_chart, locales, spec
 from mercato.dashboards.panel import Dashboard, Panel, Words
 from mercato.dashboards.picture import Picture
 from mercato.dashboards.sql import followed
+from mercato.dashboards.vocabulary import WHOLE
 from mercato.dashboards.wording import Lang, say
 
 _LABELS = {
@@ -23,11 +24,6 @@ _LABELS = {
     "event": Words("Event", "Événement"),
 }
 _ALL = Words("All", "Tous")
-_WHOLE = {
-    "country": Words("Of all countries", "Tous pays confondus"),
-    "channel": Words("Of all channels", "Tous canaux confondus"),
-    "event": Words("Of all events", "Tous événements confondus"),
-}
 ROW = 34  # pixels of one row of the grid
 
 
@@ -84,7 +80,7 @@ def _data(one: Picture, lang: Lang) -> dict[str, Any]:
 
 def _whole(panel: Panel, known: list[str], lang: Lang) -> dict[str, str]:
     """What to say while one of these is chosen that the panel doesn't follow; of its readers' choices alone."""
-    return {name: say(words, lang) for name, words in _WHOLE.items() if name in {*known} - {*followed(panel)}}
+    return {name: say(words, lang) for name, words in WHOLE.items() if name in {*known} - {*followed(panel)}}
 
 
 def _card(one: Picture, lang: Lang, number: int) -> str:

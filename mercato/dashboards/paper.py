@@ -5,110 +5,102 @@ last line, a panel without rows says why it is empty. The same rows give the sam
 """
 
 import io
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from html import escape
-from itertools import groupby
+from typing import NamedTuple
 
 import vl_convert
 from pypdf import PdfReader, PdfWriter
 
-from mercato.dashboards import letters
+from mercato.dashboards import layout, letters
 from mercato.dashboards.charts import FONT, INK, PALE, is_chart, svg
+from mercato.dashboards.layout import LINE, PAD, SMALL
 from mercato.dashboards.panel import Dashboard, Words
 from mercato.dashboards.picture import Picture
+from mercato.dashboards.vocabulary import CURRENCY
 from mercato.dashboards.wording import Lang, say
 
 WIDTH, HEIGHT, MARGIN = 842, 595, 34
-TOP, BOTTOM = 78, 30  # of head and foot
-GAP, ROW = 9, 21  # points between panels, and of one row of the grid
-LINE = 13.0  # of a table
+TOP, BOTTOM = 72, 28  # of head and foot
+ROOM = HEIGHT - TOP - BOTTOM
+GAP = 9  # points between panels
 COLOURS = {"ok": "#3f8f5f", "warn": "#c77d1b", "bad": "#b83232", "": INK}
 _MORE = Words("and {} more", "et {} de plus")
 
 
-@dataclass
-class _Page:
-    """Parts drawn so far, and where the next row of panels begins."""
+class _Page(NamedTuple):
+    """A page's dashboard, and what is drawn on it."""
 
     dashboard: Dashboard
-    parts: list[str] = field(default_factory=list)
-    y: float = TOP
+    content: str
 
 
 def pdf(dashboards: list[tuple[Dashboard, list[Picture]]], lang: Lang, currency: str, period: str) -> bytes:
     """The whole report as one PDF."""
     pages: list[_Page] = []
+    first = {}
     for dashboard, pictures in dashboards:
-        page = _Page(dashboard)
-        pages.append(page)
-        for row in _rows([one.chosen(currency) for one in pictures]):
-            height = max(_height(one, lang, currency) for one in row)
-            if page.y + height > HEIGHT - BOTTOM and page.parts:
-                page = _Page(dashboard)
-                pages.append(page)
-            x = float(MARGIN)
-            for one in row:
-                width = _wide(one)
-                page.parts.append(_panel(one, lang, currency, x, page.y, width, height))
-                x += width + GAP
-            page.y += height + GAP
+        rows, heights = _rows(pictures, lang, currency)
+        first[dashboard.uid] = len(pages)
+        left = iter(rows)
+        pages += [
+            _Page(dashboard, _stacked(left, chosen, TOP, MARGIN, lang, currency))
+            for chosen in layout.pages(heights, ROOM, GAP)
+        ]
     writer = PdfWriter()
     for number, page in enumerate(pages, 1):
         drawn = vl_convert.svg_to_pdf(_svg(page, lang, currency, period, f"{number} / {len(pages)}"))
         writer.append(PdfReader(io.BytesIO(drawn)))
     writer.add_metadata({"/Title": f"mercato · {period}", "/Producer": "mercato"})
-    for dashboard, group in groupby(enumerate(pages), lambda numbered: numbered[1].dashboard):
-        writer.add_outline_item(title=say(dashboard.title, lang), page_number=next(group)[0])
+    for dashboard, _ in dashboards:
+        writer.add_outline_item(title=say(dashboard.title, lang), page_number=first[dashboard.uid])
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
 
 
-def poster(dashboard: Dashboard, pictures: list[Picture], lang: Lang, currency: str) -> str:
-    """The dashboard's panels as one SVG, as high as it needs."""
-    page = _Page(dashboard, y=0)
-    for row in _rows([one.chosen(currency) for one in pictures]):
-        height, x = max(_height(one, lang, currency) for one in row), 0.0
-        for one in row:
-            width = _wide(one)
-            page.parts.append(_panel(one, lang, currency, x, page.y, width, height))
-            x += width + GAP
-        page.y += height + GAP
-    return _document(WIDTH - 2 * MARGIN, page.y - GAP, "".join(page.parts))
+def poster(pictures: list[Picture], lang: Lang, currency: str) -> str:
+    """A dashboard's panels as one SVG, as high as it needs."""
+    rows, heights = _rows(pictures, lang, currency)
+    usual = [row.usual for row in heights]
+    content = _stacked(iter(rows), usual, 0, 0, lang, currency)
+    return _document(WIDTH - 2 * MARGIN, sum(usual) + GAP * (len(usual) - 1), content)
 
 
-def _rows(pictures: list[Picture]) -> list[list[Picture]]:
+def _rows(
+    pictures: list[Picture], lang: Lang, currency: str
+) -> tuple[list[list[Picture]], list[layout.Height]]:
+    """Panels beside each other, as the grid's width takes them, and the heights that each row may have."""
     rows: list[list[Picture]] = []
-    room = 0
+    free = 0
     for one in pictures:
-        if one.panel.width > room:
+        if one.panel.width > free:
             rows.append([])
-            room = 24
-        rows[-1].append(one)
-        room -= one.panel.width
-    return rows
+            free = 24
+        rows[-1].append(one.chosen(currency))
+        free -= one.panel.width
+    return rows, [
+        layout.beside([layout.height(one, lang, currency, _wide(one)) for one in row], ROOM) for row in rows
+    ]
+
+
+def _stacked(
+    rows: Iterator[list[Picture]], heights: list[float], y: float, margin: float, lang: Lang, currency: str
+) -> str:
+    """As many of the rows as there are heights, beneath each other."""
+    parts = []
+    for height in heights:
+        x = margin
+        for one in next(rows):
+            parts.append(_panel(one, lang, currency, x, y, _wide(one), height))
+            x += _wide(one) + GAP
+        y += height + GAP
+    return "".join(parts)
 
 
 def _wide(picture: Picture) -> float:
     """Points of a panel's width, its share of the page's."""
     return picture.panel.width / 24 * (WIDTH - 2 * MARGIN + GAP) - GAP
-
-
-def _height(picture: Picture, lang: Lang, currency: str) -> float:
-    head = 32 + 9.5 * len(
-        letters.wrap(say(picture.panel.description, lang, currency), 7.5, _wide(picture) - 18)
-    )
-    if not picture.rows:
-        return (
-            head
-            + 18
-            + 11 * len(letters.wrap(say(picture.panel.empty, lang, currency), 9, _wide(picture) - 18))
-        )
-    if picture.panel.kind == "stat":
-        return head + (38 if len(picture.headings) == 1 else 52)
-    if picture.panel.kind == "table":  # as high as its rows, within the page
-        return min(head + 16 + LINE * (len(picture.rows) + 1), HEIGHT - TOP - BOTTOM)
-    return picture.panel.height * ROW
 
 
 def _svg(page: _Page, lang: Lang, currency: str, period: str, number: str) -> str:
@@ -117,11 +109,18 @@ def _svg(page: _Page, lang: Lang, currency: str, period: str, number: str) -> st
         _text(MARGIN, 42, title, 20, weight="bold"),
         _text(MARGIN, 60, say(page.dashboard.description, lang), 10, PALE),
         _text(WIDTH - MARGIN, 42, period, 10, anchor="end"),
-        _text(WIDTH - MARGIN, 60, currency, 10, PALE, anchor="end"),
+        _text(
+            WIDTH - MARGIN,
+            60,
+            currency if CURRENCY in page.dashboard.variables else "",
+            10,
+            PALE,
+            anchor="end",
+        ),
         _text(MARGIN, HEIGHT - 14, "mercato", 8, PALE),
         _text(WIDTH - MARGIN, HEIGHT - 14, number, 8, PALE, anchor="end"),
     ]
-    return _document(WIDTH, HEIGHT, "".join(head + page.parts))
+    return _document(WIDTH, HEIGHT, "".join(head) + page.content)
 
 
 def _document(width: float, height: float, inner: str) -> str:
@@ -133,16 +132,18 @@ def _document(width: float, height: float, inner: str) -> str:
 
 
 def _panel(one: Picture, lang: Lang, currency: str, x: float, y: float, width: float, height: float) -> str:
-    title, inner = say(one.panel.title, lang, currency), width - 18
+    title, inner = say(one.panel.title, lang, currency), width - PAD
     size = max(7.5, min(10.5, 10.5 * inner / letters.width(title, 10.5, bold=True)))
     parts = [
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4" fill="none" '
         'stroke="#dde2e8"/>',
         _text(x + 9, y + 17, letters.fit(title, size, inner, bold=True), size, weight="bold"),
     ]
-    lines = letters.wrap(say(one.panel.description, lang, currency), 7.5, inner)
-    parts += [_text(x + 9, y + 29 + 9.5 * number, line, 7.5, PALE) for number, line in enumerate(lines)]
-    top = y + 30 + 9.5 * len(lines)
+    lines = letters.wrap(say(one.panel.description, lang, currency), SMALL, inner)
+    parts += [
+        _text(x + 9, y + 29 + (SMALL + 2) * number, line, SMALL, PALE) for number, line in enumerate(lines)
+    ]
+    top = y + layout.head(one.panel, lang, currency, width) - 3
     if not one.rows:
         words = letters.wrap(say(one.panel.empty, lang, currency), 9, inner)
         parts += [_text(x + 9, top + 12 + 11 * number, line, 9, PALE) for number, line in enumerate(words)]
@@ -180,10 +181,10 @@ def _table(one: Picture, lang: Lang, x: float, y: float, width: float, bottom: f
         for column in zip(one.headings, *shown, strict=True)
     ]
     cap = _cap(wants, width)
-    spare = width - sum(min(want, cap) for want in wants)
+    spare = (width - sum(min(want, cap) for want in wants)) / len(wants)
     parts, left = [], x
     for number, want in enumerate(wants):
-        room = min(want, cap) + (0 if number else spare)
+        room = min(want, cap) + spare
         figures = number >= names
         at, anchor = (left + room - 4, "end") if figures else (left, "start")
         parts.append(_text(at, y + 9, letters.fit(one.headings[number], 8, room - 4), 8, PALE, anchor=anchor))

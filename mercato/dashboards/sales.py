@@ -25,6 +25,7 @@ from mercato.dashboards.vocabulary import (
 _MONEY = ("currency",)
 _DAILY = "reports.rpt_daily_sales"
 _COUNTRIES = "reports.rpt_daily_sales_by_country"
+_VISITS = "reports.rpt_daily_sessions_by_channel"
 _HERE = ("currency", "country")  # the two tell apart each row of the sums, so that tiles follow both
 _WEEKDAY = Dim(
     "(array['1 Mon','2 Tue','3 Wed','4 Thu','5 Fri','6 Sat','7 Sun'])[weekday]",
@@ -68,8 +69,7 @@ SALES = Dashboard(
         Panel("conversion", "stat", Words("Conversion", "Taux de conversion"),
               Words("Visits with an order, of all visits, in every currency.",
                     "Visites avec commande, sur toutes les visites, toutes devises."),
-              Query("reports.rpt_daily_sessions_by_channel", (CONVERSION,), period="day",
-                    filters=("channel", "country")), NO_SESSIONS, 4, 4),
+              Query(_VISITS, (CONVERSION,), period="day", filters=("channel", "country")), NO_SESSIONS, 4, 4),
         Panel("net-by-day", "lines", Words("Net revenue by day, {currency}", "CA net par jour, {currency}"),
               Words("Each day beside the same weekday a week before. A day below zero gave back more than it sold.",
                     "Chaque jour à côté du même jour de la semaine précédente. Sous zéro : plus "
@@ -82,14 +82,14 @@ SALES = Dashboard(
               NO_ORDERS, 11, 8),
         Panel("orders-by-day", "bars", Words("Orders by day, {currency}", "Commandes par jour, {currency}"),
               Words("Orders completed, by their day in UTC.", "Commandes passées, selon leur jour UTC."),
-              Query(_DAILY, (ORDERS,), time="day", filters=_MONEY), NO_ORDERS, 8, 7),
+              Query(_COUNTRIES, (ORDERS,), time="day", filters=_HERE), NO_ORDERS, 8, 7),
         Panel("gross-to-net", "bars", Words("From gross to net, {currency}", "Du brut au net, {currency}"),
               Words("What discounts and refunds take of the gross revenue, by day.",
                     "Ce que remises et remboursements retirent au CA brut, par jour."),
-              Query(_DAILY, (GROSS, DISCOUNTS, REFUNDS), time="day", filters=_MONEY), NO_ORDERS, 8, 7),
+              Query(_COUNTRIES, (GROSS, DISCOUNTS, REFUNDS), time="day", filters=_HERE), NO_ORDERS, 8, 7),
         Panel("visits", "bars", Words("Visits by day", "Visites par jour"),
               Words("Visits begun that day.", "Visites commencées ce jour-là."),
-              Query("reports.rpt_daily_sessions", (SESSIONS,), time="day"), NO_SESSIONS, 8, 7),
+              Query(_VISITS, (SESSIONS,), time="day", filters=("channel", "country")), NO_SESSIONS, 8, 7),
         Panel("countries", "ranking", Words("Net revenue by country, {currency}",
                                             "CA net par pays, {currency}"),
               Words("Where the order was made from.", "D'où la commande a été passée."),

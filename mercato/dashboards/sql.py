@@ -74,10 +74,10 @@ def report_sql(panel: Panel, chosen: Chosen) -> str:
     ]
     groups = [str(number + 1) for number in range(len(columns))]
     columns += _figures(panel)
-    # The limit is of each currency: applied by the reader of the rows, who knows which is which.
-    unlimited = "currency" in query.filters
+    # The limit is of each choice: applied by the reader of the rows, who knows which is made.
+    limited = not followed(panel)
     order = "1" if panel.kind in ("lines", "bars") else query.order
-    return expand(_select(query, columns, groups, order=order, limited=not unlimited), chosen)
+    return expand(_select(query, columns, groups, order=order, limited=limited), chosen)
 
 
 def _choices(panel: Panel) -> str:

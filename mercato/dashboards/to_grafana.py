@@ -11,6 +11,7 @@ from typing import Any
 
 from mercato.dashboards.panel import Dashboard, Panel, Unit, Value, Variable, Words
 from mercato.dashboards.sql import ALL, grafana_sql
+from mercato.dashboards.vocabulary import WHOLE
 
 DATASOURCE = "mercato"
 TAG = "mercato"
@@ -120,7 +121,7 @@ def _panel(dashboard: Dashboard, panel: Panel, place: dict[str, int]) -> dict[st
         "id": panel_id(dashboard, panel),
         "type": kind,
         "title": _text(panel.title),
-        "description": _text(panel.description),
+        "description": _description(dashboard, panel),
         "datasource": DATASOURCE,
         "gridPos": place,
         "targets": [
@@ -135,6 +136,14 @@ def _panel(dashboard: Dashboard, panel: Panel, place: dict[str, int]) -> dict[st
         "fieldConfig": {"defaults": _defaults(panel), "overrides": _overrides(panel)},
         "options": _options(panel),
     }
+
+
+def _description(dashboard: Dashboard, panel: Panel) -> str:
+    """With the choices that the panel doesn't follow, for Grafana shows its rows while they are made."""
+    choices = {one.name for one in dashboard.variables} - set(panel.query.filters)
+    return " ".join(
+        [_text(panel.description), *(f"{words.en}." for name, words in WHOLE.items() if name in choices)]
+    )
 
 
 def _defaults(panel: Panel) -> dict[str, Any]:
@@ -157,7 +166,7 @@ def _defaults(panel: Panel) -> dict[str, Any]:
             "drawStyle": "bars" if panel.kind == "bars" else "line",
             "fillOpacity": 70 if panel.kind == "bars" else 8,
             "lineWidth": 1 if panel.kind == "bars" else 2,
-            "showPoints": "never",
+            "showPoints": "never" if panel.kind == "bars" else "auto",  # a lone point has no line to see
             "spanNulls": False,  # a gap is a gap
             "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
         }

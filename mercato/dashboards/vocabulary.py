@@ -22,6 +22,13 @@ NO_SESSIONS = Words("No visit in this period", "Aucune visite sur cette période
 NOT_YET = Words("Not built yet: `mercato transform`", "Pas encore calculé : `mercato transform`")
 NOTHING_LOADED = Words("Nothing was loaded yet", "Rien n'est encore chargé")
 
+#: What a panel says that doesn't follow a choice.
+WHOLE = {
+    "country": Words("Of all countries", "Tous pays confondus"),
+    "channel": Words("Of all channels", "Tous canaux confondus"),
+    "event": Words("Of all events", "Tous événements confondus"),
+}
+
 COUNTRY_DIM = Dim("country", Words("Country", "Pays"))
 CHANNEL_DIM = Dim("channel", Words("Channel", "Canal"))
 CURRENCY_DIM = Dim("currency", Words("Currency", "Devise"))

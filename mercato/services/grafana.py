@@ -90,7 +90,7 @@ def start(settings: Settings, contact_points: dict[str, Any]) -> None:
     if binary is None:
         raise MercatoError(
             "there is no `grafana` on the PATH",
-            "install Grafana 9.1 or newer from its makers' archive or packages; without it, "
+            "install Grafana 9.3 or newer from its makers' archive or packages; without it, "
             "`mercato report --html report.html` draws the same dashboards",
         )
     stop(settings)

@@ -41,6 +41,7 @@ PANELS = [(dashboard, panel) for dashboard in DASHBOARDS for panel in dashboard.
 EMPTY = {
     "mercato-pipeline/red",
     "mercato-products/together",
+    "mercato-data/outside",
     "mercato-live/delay",
     "mercato-pipeline/freshness",
 }

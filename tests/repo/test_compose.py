@@ -232,9 +232,10 @@ def test_grafana_is_told_there_what_it_is_told_here(services: dict[str, dict[str
         "WAREHOUSE_PASSWORD", "GF_SERVER_HTTP_ADDR", "GF_SERVER_HTTP_PORT",
     }  # fmt: skip
     assert there - here == set()
-    used = set(re.findall(r"\$\{(\w+)\}", "".join(
+    used = set(re.findall(r"\$(\w+)", "".join(
         path.read_text() for path in (ROOT / "grafana/provisioning").rglob("*.yaml")
     )))  # fmt: skip
+    assert "DASHBOARDS_FOLDER" in used
     assert used <= there | {"WAREHOUSE_PASSWORD"}
     mounted = [one for one in services["grafana"]["secrets"] if isinstance(one, dict)]
     committed = (

@@ -15,18 +15,18 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 import mercato.dashboards
 from mercato.commands.report import last_week
-from mercato.dashboards import alerts, build, charts, letters, page
+from mercato.dashboards import build, charts, letters, page
 from mercato.dashboards.catalogue import DASHBOARDS
 from mercato.dashboards.panel import Panel, Query, Value, Words
 from mercato.dashboards.picture import picture
-from mercato.dashboards.sql import Chosen, expand, grafana_sql, report_sql
-from mercato.dashboards.to_grafana import DATASOURCE, dumps, panel_id
+from mercato.dashboards.sql import Chosen, expand, followed, grafana_sql, report_sql
+from mercato.dashboards.to_grafana import dumps, panel_id, to_grafana
+from mercato.dashboards.vocabulary import WHOLE
 from mercato.dashboards.wording import figure
 
 PANELS = [(dashboard, panel) for dashboard in DASHBOARDS for panel in dashboard.panels]
@@ -61,25 +61,6 @@ def test_an_edited_panel_changes_its_own_file_and_in_it_its_own_lines() -> None:
     assert changed == [first.uid]
     lines = zip(dumps(edited, all_edited).splitlines(), dumps(first, DASHBOARDS).splitlines(), strict=True)
     assert [now.strip() for now, was in lines if now != was] == ['"title": "Another title",']
-
-
-def test_no_two_things_have_one_id() -> None:
-    """Over all kinds: Grafana keeps each kind's apart, people and links don't."""
-    told = alerts.contact_points("a@b", "https://hook", "https://slack")["contactPoints"][0]["receivers"]
-    provisioning = build.ALERTING.parent
-    (source,) = yaml.safe_load((provisioning / "datasources" / "warehouse.yaml").read_text())["datasources"]
-    uids = [one.uid for one in DASHBOARDS] + [rule.uid for rule in alerts.RULES]
-    uids += [one["uid"] for one in told] + [source["uid"]]
-    ids = [panel_id(dashboard, panel) for dashboard, panel in PANELS]
-    assert len(told) == 3
-    assert len(set(uids)) == len(uids)
-    assert len(set(ids)) == len(ids)
-    assert max(map(len, uids)) <= 40, "Grafana's limit"
-    assert source["uid"] == DATASOURCE == source["name"]
-    titles = [rule.title for rule in alerts.RULES]
-    assert len(set(titles)) == len(titles), "Grafana refuses two of a folder"
-    # Folders have no uid here: Grafana makes one of each title, so two dashboards' folders are one by title alone.
-    assert alerts.FOLDER not in {one.folder.en for one in DASHBOARDS}
 
 
 def test_building_again_in_another_process_changes_no_byte(tmp_path: Path) -> None:
@@ -163,6 +144,22 @@ def test_each_panel_is_a_select_of_one_table_and_explains_itself(dashboard, pane
     assert "mercato" not in panel.title.en
 
 
+@each_panel
+def test_a_panel_that_does_not_follow_a_choice_says_so(dashboard, panel) -> None:
+    made = next(one for one in to_grafana(dashboard)["panels"] if one["id"] == panel_id(dashboard, panel))
+    for choice in {one.name for one in dashboard.variables} & WHOLE.keys():
+        followed = f"${{{choice}:sqlstring}}" in made["targets"][0]["rawSql"]
+        assert (WHOLE[choice].en in made["description"]) is not followed
+
+
+@each_panel
+def test_a_choice_is_made_among_all_rows_not_among_the_first(dashboard, panel) -> None:
+    """Else a country that isn't among the first fifteen would have had no visit."""
+    limited = bool(panel.query.limit) and not followed(panel)
+    assert ("\nlimit " in report_sql(panel, CHOSEN)) is limited
+    assert ("\nlimit " in grafana_sql(panel)) is bool(panel.query.limit)
+
+
 def test_a_macro_that_nobody_expands_is_refused() -> None:
     with pytest.raises(ValueError, match="macro"):
         expand("select $__unixEpochFilter(x)", CHOSEN)
@@ -217,24 +214,6 @@ def test_a_text_never_leaves_its_room(text, room) -> None:
 def test_figures_are_written_as_their_readers_do(value, unit, currency, en, fr) -> None:
     assert figure(value, unit, "en", currency) == en
     assert figure(value, unit, "fr", currency).replace("\u202f", " ") == fr
-
-
-def test_every_rule_names_a_panel_and_escapes_what_grafana_would_expand() -> None:
-    made = alerts.provisioning(DASHBOARDS)["groups"][0]["rules"]
-    ids = {str(panel_id(dashboard, panel)): dashboard.uid for dashboard, panel in PANELS}
-    for rule in made:
-        notes = rule["annotations"]
-        assert ids[notes["__panelId__"]] == notes["__dashboardUid__"]
-        assert not re.search(r"(?<!\$)\$(?!\$)", notes["summary"] + rule["data"][0]["model"]["rawSql"])
-
-
-def test_somebody_is_told_by_each_address_that_is_set_and_no_other() -> None:
-    def kinds(*addresses: str) -> list[str]:
-        return [one["type"] for one in alerts.contact_points(*addresses)["contactPoints"][0]["receivers"]]
-
-    assert kinds("", "", "") == ["email"]
-    assert kinds("a@b", "", "https://slack") == ["slack", "email"]
-    assert kinds("", "https://hook", "") == ["webhook"]
 
 
 @given(st.datetimes(timezones=st.just(UTC), min_value=datetime(1971, 1, 1)))
