@@ -17,7 +17,7 @@ from mercato.dashboards.panel import Dashboard, Panel
 from mercato.dashboards.to_grafana import DATASOURCE, panel_id, to_grafana
 
 PROVISIONING = build.ALERTING.parent
-#: Of @grafana/data, @grafana/ui and @grafana/schema 7.5.17, 8.5, 9.5, 10.4, 11.6, 12.4 and 13.2: what all of them know.
+#: What all know of @grafana/data 7.5, 8.5, 9.5, 10.4, 11.6 and 13.2, and @grafana/schema 10.4, 11.6, 12.4 and 13.2.
 UNITS = {"locale", "percentunit", "s", "ms", "bytes", "short", "dateTimeAsIso"}
 COLOURS = {"thresholds", "palette-classic", "continuous-BlPu", "continuous-blues"}
 OPTIONS = {
