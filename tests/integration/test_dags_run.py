@@ -105,6 +105,18 @@ def test_raw_that_grows_starts_a_transform_by_itself(up: Settings, warehouse: Co
     assert rows(warehouse, "marts.fct_orders") == 1
 
 
+def test_a_new_warehouse_has_its_daily_tables_before_the_night(up: Settings, warehouse: Connection) -> None:
+    run_dag(up, "transform", timeout=900)
+    warehouse.execute("drop table if exists reports.rpt_as_of cascade")  # as before the first night
+    assert process.wait_until(
+        lambda: warehouse.execute(
+            "select 1 from ops.dag_runs where dag_id = 'publish' and run_type = 'asset_triggered' and state = 'success'"
+        ).fetchone() is not None,
+        seconds=300,
+    )  # fmt: skip
+    assert rows(warehouse, "reports.rpt_as_of") == 1
+
+
 def red(settings: Settings, name: str = "transform") -> tuple[str, dict[str, str]]:
     """Run it to its red end: its message, and the states of the tasks."""
     states: dict[str, str] = {}

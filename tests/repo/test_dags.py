@@ -29,8 +29,9 @@ DAGS = {
 }  # fmt: skip
 #: id: the assets that start it, and when the clock does.
 SCHEDULES = {
-    "ingest": ([], "*/5 * * * *"), "transform": (["raw_events"], "*/10 * * * *"), "publish": ([], "15 0 * * *"),
-    "maintain": ([], "30 1 * * *"), "prove": ([], "0 3 * * *"), "backfill": ([], None),
+    "ingest": ([], "*/5 * * * *"), "transform": (["raw_events"], "*/10 * * * *"),
+    "publish": (["new_warehouse"], "15 0 * * *"), "maintain": ([], "30 1 * * *"), "prove": ([], "0 3 * * *"),
+    "backfill": ([], None),
 }  # fmt: skip
 READ = """
 import json, sys
