@@ -94,9 +94,9 @@ RAW_EVENTS = Asset(
     group="warehouse",
     watchers=[AssetWatcher(name="raw_has_grown", trigger=RawHasGrown())],
 )
-NEW_WAREHOUSE = Asset(
-    "new_warehouse",
-    uri="mercato://warehouse/reports/daily/never-made",
+DAILY_MISSING = Asset(
+    "daily_reports_missing",
+    uri="mercato://warehouse/reports/daily/missing",
     group="warehouse",
     watchers=[AssetWatcher(name="daily_never_made", trigger=DailyNeverMade())],
 )

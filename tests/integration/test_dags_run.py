@@ -246,7 +246,9 @@ def test_a_scheduler_killed_in_a_run_leaves_no_zombie_run_and_no_half_written_ma
         leader = process.read_number(airflow.folder(up) / "pid")
         # The supervisor's child: the scheduler's own children have its command line, and may have lower numbers.
         scheduler = next(
-            one for one in session_members(leader) if one.ppid() == leader and "scheduler" in one.cmdline()
+            one
+            for one in session_members(leader)
+            if one.ppid() == leader and "scheduler" in " ".join(one.cmdline())
         )
         scheduler.kill()
         assert process.wait_until(lambda: not airflow.running(up), seconds=60)

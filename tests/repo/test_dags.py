@@ -30,7 +30,7 @@ DAGS = {
 #: id: the assets that start it, and when the clock does.
 SCHEDULES = {
     "ingest": ([], "*/5 * * * *"), "transform": (["raw_events"], "*/10 * * * *"),
-    "publish": (["new_warehouse"], "15 0 * * *"), "maintain": ([], "30 1 * * *"), "prove": ([], "0 3 * * *"),
+    "publish": (["daily_reports_missing"], "15 0 * * *"), "maintain": ([], "30 1 * * *"), "prove": ([], "0 3 * * *"),
     "backfill": ([], None),
 }  # fmt: skip
 READ = """
