@@ -25,7 +25,7 @@ import psutil
 #: Seconds that components get to end by themselves before they are killed.
 PATIENCE = 6
 _PR_SET_PDEATHSIG = 1
-#: What the four import sooner or later: half of their memory. None of it starts a thread, which a fork would lose.
+#: What the four import sooner or later, 200 MB. None of it starts a thread, which a fork would lose.
 SHARED = (
     "airflow.__main__",
     "airflow.cli.commands.api_server_command",
@@ -67,6 +67,8 @@ def supervise(home: Path, port: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked_to_stop.set())
     for module in SHARED:
+        if asked_to_stop.is_set():  # they take seconds
+            return 0
         import_module(module)
     gc.collect()
     gc.freeze()  # a collection in a child would touch, and so copy, every page that they share
