@@ -63,11 +63,13 @@ def _translate(manifest: Any) -> None:
     """Translate the macros that the project can call from Jinja into Python here: a sixth of a layer's CPU."""
     cache = import_module("dbt_common.clients.jinja").template_cache
     ahead = [name for node in manifest.nodes.values() for name in node.depends_on.macros]
-    # Those that dbt itself calls for a node.
+    # Those that dbt itself calls, for a node and from the warehouse's adapter.
     ahead += [
         name
         for name, macro in manifest.macros.items()
         if macro.name.startswith(("materialization_", "run_hooks"))
+        or macro.package_name.startswith("dbt_")
+        or macro.original_file_path.startswith("macros/adapters")
     ]
     found: set[str] = set()
     while ahead:

@@ -206,7 +206,7 @@ def test_what_is_forked_has_no_macro_left_to_translate(settings, warehouse, monk
             os.chdir(dbt.PROJECT)
             assert dbt_process._runner(dbt_process._project[0]).invoke(words).success
         left = set(jinja.template_cache.file_cache) - before
-        assert not left, left
+        assert not left, sorted(text.partition("(")[0] for text in left)
 
     task = multiprocessing.get_context("fork").Process(target=layers)
     task.start()
