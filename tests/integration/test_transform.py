@@ -196,7 +196,6 @@ def test_what_is_forked_has_no_macro_left_to_translate(settings, warehouse, monk
     jinja.template_cache.clear()
     dbt.prepare(settings)
     before = set(jinja.template_cache.file_cache)
-    assert len(before) < 400  # of 572: none of other warehouses', seeds' or snapshots'
     load_order(warehouse, 1)
 
     def layers() -> None:
