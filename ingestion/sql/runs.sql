@@ -51,6 +51,9 @@ select task_id, coalesce(error, state) from ops.task_runs
 where dag_id = %(dag_id)s and run_id = %(run_id)s and state = 'failed'
 order by ended_at;
 
+-- name: daily_never_made
+select to_regclass('reports.rpt_daily_sales') is not null and to_regclass('reports.rpt_as_of') is null;
+
 -- name: raw_ahead
 -- Events loaded since the watermark up to which the models were built, and that watermark; null before the first run.
 with watermark as (

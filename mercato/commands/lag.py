@@ -9,9 +9,10 @@ import click
 from ingestion.sql import query
 from ingestion.stream import end_offsets
 from mercato import settings as config
+from mercato.commands.due import ahead
 from mercato.errors import MercatoError
 from mercato.kafka_admin import Admin
-from mercato.postgres import Connection, Missing, connect
+from mercato.postgres import connect
 from mercato.services import endpoints
 from mercato.settings import Settings
 
@@ -34,29 +35,6 @@ class Lag:
         return asdict(self)
 
 
-def raw_ahead(settings: Settings) -> tuple[int, str | None]:
-    """Events in raw that the models have not taken in, and the load watermark up to which they have.
-
-    Raises:
-        ServiceUnavailable: the warehouse is away.
-    """
-    with connect(endpoints.warehouse(settings), autocommit=True, application="mercato lag") as connection:
-        return _ahead(connection)
-
-
-def _ahead(connection: Connection) -> tuple[int, str | None]:
-    try:
-        row = connection.execute(query("raw_ahead")).fetchone()
-        return (int(row[0]), row[1]) if row else (0, None)
-    except Missing:  # before the first transform
-        pass
-    try:
-        row = connection.execute(query("raw_rows")).fetchone()
-        return (int(row[0]), None) if row else (0, None)
-    except Missing:  # before the first `mercato up`
-        return 0, None
-
-
 def look(settings: Settings) -> Lag:
     """Ask the broker and the warehouse; cheap, whatever they hold.
 
@@ -68,7 +46,7 @@ def look(settings: Settings) -> Lag:
         connect(endpoints.warehouse(settings), autocommit=True, application="mercato lag") as connection,
         Admin(servers) as admin,
     ):
-        ahead, _ = _ahead(connection)
+        rows_ahead, _ = ahead(connection)
         (rows,) = connection.execute(query("raw_rows")).fetchone() or (0,)
         (seconds,) = connection.execute(query("seconds_since_load")).fetchone() or (None,)
         in_flight = 0
@@ -80,7 +58,7 @@ def look(settings: Settings) -> Lag:
             in_flight = sum(
                 max(0, end - positions.get(partition, starts[partition])) for partition, end in ends.items()
             )
-    return Lag(in_flight, int(rows), ahead, seconds)
+    return Lag(in_flight, int(rows), rows_ahead, seconds)
 
 
 @click.command(short_help="How far raw and the marts are behind the stream.")

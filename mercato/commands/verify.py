@@ -152,7 +152,10 @@ def _against_cohorts(connection: Connection, truth: dict[str, Any]) -> list[str]
     try:
         rows = connection.execute(query("cohort_figures")).fetchall()
     except Missing:
-        return ["reports: there are none by cohort yet: `mercato transform --layer daily`"]
+        return [
+            "reports: those by cohort were not made yet. They are made once a day, by Airflow's DAG `publish`, and in "
+            "a new warehouse within two minutes of its first transform; at once by `mercato transform --layer daily`"
+        ]
     return [str(one) for one in cohorts.compare(rows, truth)]
 
 

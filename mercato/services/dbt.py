@@ -158,9 +158,10 @@ def _macros(node: dict[str, Any], macros: dict[str, dict[str, Any]]) -> set[str]
 def selection(layer: str) -> list[str]:
     """The words that make `dbt build` run one layer, each test in exactly one (dbt_project/selectors.yml).
 
-    No unit tests: they prove the project's rules on rows of their own, and nothing about these tables.
+    No unit tests: they prove the project's rules on rows of their own, and nothing about these tables. Of what the
+    warehouse has, dbt asks for the layer's schemas beforehand, and for others when it needs them.
     """
-    return ["--selector", layer, "--exclude-resource-type", "unit_test"]
+    return ["--selector", layer, "--exclude-resource-type", "unit_test", "--cache-selected-only"]
 
 
 def environment(settings: Settings, project: Path = PROJECT) -> dict[str, str]:

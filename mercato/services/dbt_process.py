@@ -54,7 +54,16 @@ def read(folder: Path, env: Mapping[str, str]) -> None:
                 os.environ[name] = before[name]
             else:
                 del os.environ[name]
+    if manifest:
+        _translate(manifest)
     _project = (manifest, state) if manifest else None
+
+
+def _translate(manifest: Any) -> None:
+    """Translate the macros from Jinja into Python: a sixth of a layer's CPU. Which it calls, only a run knows."""
+    cache = import_module("dbt_common.clients.jinja").template_cache
+    for macro in manifest.macros.values():
+        cache.get_node_template(macro)
 
 
 def _state(folder: Path, env: Mapping[str, str]) -> Hashable:

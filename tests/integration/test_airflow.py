@@ -61,6 +61,11 @@ def test_a_run_is_green_then_red_at_the_gate_and_a_kill_leaves_nothing(up, wareh
     assert set(warehouse.execute(marts)) == before
 
     nothing_leaks(up)
+    of_all = [supervisor(up), *session_members(supervisor(up).pid)]
+    shared = sum(member.memory_full_info().pss for member in of_all)
+    assert shared < 1_000_000_000, {
+        " ".join(member.cmdline())[-60:]: member.memory_full_info() for member in of_all
+    }
 
     leader = supervisor(up).pid
     os.kill(leader, signal.SIGKILL)

@@ -105,6 +105,18 @@ def test_raw_that_grows_starts_a_transform_by_itself(up: Settings, warehouse: Co
     assert rows(warehouse, "marts.fct_orders") == 1
 
 
+def test_a_new_warehouse_has_its_daily_tables_before_the_night(up: Settings, warehouse: Connection) -> None:
+    run_dag(up, "transform", timeout=900)
+    warehouse.execute("drop table if exists reports.rpt_as_of cascade")  # as before the first night
+    assert process.wait_until(
+        lambda: warehouse.execute(
+            "select 1 from ops.dag_runs where dag_id = 'publish' and run_type = 'asset_triggered' and state = 'success'"
+        ).fetchone() is not None,
+        seconds=300,
+    )  # fmt: skip
+    assert rows(warehouse, "reports.rpt_as_of") == 1
+
+
 def red(settings: Settings, name: str = "transform") -> tuple[str, dict[str, str]]:
     """Run it to its red end: its message, and the states of the tasks."""
     states: dict[str, str] = {}
@@ -234,7 +246,9 @@ def test_a_scheduler_killed_in_a_run_leaves_no_zombie_run_and_no_half_written_ma
         leader = process.read_number(airflow.folder(up) / "pid")
         # The supervisor's child: the scheduler's own children have its command line, and may have lower numbers.
         scheduler = next(
-            one for one in session_members(leader) if one.ppid() == leader and "scheduler" in one.cmdline()
+            one
+            for one in session_members(leader)
+            if one.ppid() == leader and "scheduler" in " ".join(one.cmdline())
         )
         scheduler.kill()
         assert process.wait_until(lambda: not airflow.running(up), seconds=60)

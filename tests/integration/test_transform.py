@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from ingestion.batch import Batch
 from ingestion.warehouse import write_batch
-from mercato.commands import transform
+from mercato.commands import transform, verify
 from mercato.errors import ServiceUnavailable
 from mercato.postgres import Connection
 from mercato.services import dbt, dbt_process
@@ -180,6 +181,36 @@ def test_a_project_that_changed_since_it_was_read_is_read_again(settings, wareho
     assert task.exitcode == 0  # it didn't parse: see `execute`
     with pytest.raises(LayerFailed, match="stg_orders"):
         dbt.build(own, "staging", project=copy)
+
+
+def test_verify_says_when_what_is_made_once_a_day_will_be_there(warehouse):
+    (said,) = verify._against_cohorts(warehouse, {"cohorts": []})
+    assert "not made yet" in said
+    assert "DAG `publish`" in said
+    assert "`mercato transform --layer daily`" in said
+
+
+def test_what_is_forked_has_no_macro_left_to_translate(settings, warehouse, monkeypatch):
+    monkeypatch.setattr(dbt_process, "_project", None)  # other tests are not forked from what is read here
+    jinja = pytest.importorskip("dbt_common.clients.jinja")
+    jinja.template_cache.clear()
+    dbt.prepare(settings)
+    before = set(jinja.template_cache.file_cache)
+    load_order(warehouse, 1)
+
+    def layers() -> None:
+        for layer in dbt.LAYERS:
+            words = ["--quiet", "--no-write-json", "build", *dbt.selection(layer)]
+            os.environ.update(dbt.environment(settings))
+            os.chdir(dbt.PROJECT)
+            assert dbt_process._runner(dbt_process._project[0]).invoke(words).success
+        left = set(jinja.template_cache.file_cache) - before
+        assert not left, sorted(text.partition("(")[0] for text in left)
+
+    task = multiprocessing.get_context("fork").Process(target=layers)
+    task.start()
+    task.join(300)
+    assert task.exitcode == 0
 
 
 def test_a_model_that_an_older_version_read_holds_nothing_up(settings, warehouse, monkeypatch):

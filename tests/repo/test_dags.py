@@ -29,8 +29,9 @@ DAGS = {
 }  # fmt: skip
 #: id: the assets that start it, and when the clock does.
 SCHEDULES = {
-    "ingest": ([], "*/5 * * * *"), "transform": (["raw_events"], "*/10 * * * *"), "publish": ([], "15 0 * * *"),
-    "maintain": ([], "30 1 * * *"), "prove": ([], "0 3 * * *"), "backfill": ([], None),
+    "ingest": ([], "*/5 * * * *"), "transform": (["raw_events"], "*/10 * * * *"),
+    "publish": (["daily_reports_missing"], "15 0 * * *"), "maintain": ([], "30 1 * * *"), "prove": ([], "0 3 * * *"),
+    "backfill": ([], None),
 }  # fmt: skip
 READ = """
 import json, sys
@@ -64,8 +65,36 @@ print("\\n" + json.dumps({
 """
 
 
+#: Prints after which of the looks at a warehouse `publish` is started: no reports yet; none of its tables, which stay
+#: away while it is red; made; dropped.
+WATCH = """
+import asyncio, sys
+import mercato_assets
+seen, told = [], []
+looks = iter([False, True, True, True, True, False, True, True, None])
+def look():
+    now = next(looks)
+    if now is None:
+        raise EOFError
+    seen.append(now)
+    return now
+
+async def watch():
+    async for _ in mercato_assets.DailyNeverMade().run():
+        told.append(len(seen))
+
+mercato_assets._never_made = look
+mercato_assets.DailyNeverMade.EVERY = 0
+try:
+    asyncio.run(watch())
+except EOFError:
+    print("\\n", told)
+"""
+
+
 @pytest.fixture(scope="module")
-def read(tmp_path_factory):
+def airflow_says(tmp_path_factory):
+    """The last line that a program prints where Airflow is set up, as JSON."""
     home = tmp_path_factory.mktemp("airflow-home")
     ours = ("AIRFLOW", "MERCATO_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -77,10 +106,20 @@ def read(tmp_path_factory):
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "airflow" / "plugins"),
         "MERCATO_HOME": str(home / "nothing"),
     }
-    command = [sys.executable, "-c", READ, str(ROOT / "airflow" / "dags")]
-    done = subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.strip().splitlines()[-1])
+
+    def run(program):
+        command = [sys.executable, "-c", program, str(ROOT / "airflow" / "dags")]
+        paths = {"PYTHONPATH": str(ROOT / "airflow" / "plugins")} if program == WATCH else {}
+        done = subprocess.run(command, env=env | paths, cwd=home, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def read(airflow_says):
+    return airflow_says(READ)
 
 
 @pytest.fixture(params=sorted(DAGS))
@@ -167,6 +206,10 @@ def test_transform_follows_raw_and_the_clock_and_publish_ends_the_chain(read):
         ("publish", "daily"): ["daily_reports"], ("publish", "exports"): ["exports"],
         ("publish", "report"): ["exports"],
     }  # fmt: skip
+
+
+def test_a_warehouse_without_daily_tables_starts_one_publish_and_a_red_one_no_second(airflow_says):
+    assert airflow_says(WATCH) == [3, 8]
 
 
 def test_backfill_asks_by_a_form(read):
