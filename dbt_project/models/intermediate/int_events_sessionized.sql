@@ -1,6 +1,7 @@
 -- A new event touches the sessions that have an event within the pause, before it or after it: these alone are cut
 -- anew, with it. All others of its visitor stay as they are, however long the visitor has been coming. They are looked
--- for once a burst of new events without a pause, not once an event.
+-- for once a burst of new events without a pause, not once an event, by day and visitor: whatever the history, new events
+-- are looked for, and put, where the days are that they are of.
 {{ config(
     key='session_id',
     unique_key='message_id',
@@ -42,20 +43,44 @@
             from numbered
             group by anonymous_id, burst
 
+        ),
+
+        reaches as (
+
+            select
+                anonymous_id,
+                {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'begins_at') }} as from_moment,
+                {{ dbt.dateadd('minute', var('session_gap_minutes'), 'ends_at') }} as to_moment
+
+            from bursts
+
+        ),
+
+        days as (
+
+            select
+                reaches.*,
+                cast(day as date) as day
+
+            from reaches
+            cross join generate_series(
+                {{ utc_day('from_moment') }}, {{ utc_day('to_moment') }}, interval '1 day'
+            ) as day
+
         )
 
         select coalesce(near.session_id, 'a new session')
-        from bursts
+        from days
         left join {{ this }} as near
-            on bursts.anonymous_id = near.anonymous_id
-            and near.occurred_at between {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'bursts.begins_at') }}
-                and {{ dbt.dateadd('minute', var('session_gap_minutes'), 'bursts.ends_at') }}
+            on days.day = {{ utc_day('near.occurred_at') }}
+            and days.anonymous_id = near.anonymous_id
+            and near.occurred_at between days.from_moment and days.to_moment
     ",
     emits={
         'session_id': 'session_id',
         'order_message_id': "case when event_name = 'Order Completed' then message_id end",
     },
-    indexes=[{'columns': ['anonymous_id', 'occurred_at']}, {'columns': ['session_id']}],
+    indexes=[{'columns': [utc_day('occurred_at'), 'anonymous_id']}, {'columns': ['session_id']}],
 ) }}
 
 {% set columns %}
@@ -128,8 +153,9 @@ final as (
 
     select
         message_id,
-        -- From visitor and start, so that the same events give the same id in every rebuild.
-        {{ dbt.hash("anonymous_id || '|' || " ~ microseconds('session_started_at')) }} as session_id,
+        -- From start and visitor, so that the same events give the same id in every rebuild. The start comes first, so that
+        -- the sessions of a day are neighbours in every index.
+        {{ microseconds('session_started_at') }} || '-' || substr({{ dbt.hash('anonymous_id') }}, 1, 16) as session_id,
         anonymous_id,
         session_started_at,
         user_id,
