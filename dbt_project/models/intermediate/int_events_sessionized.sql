@@ -37,44 +37,33 @@
 
             select
                 anonymous_id,
-                min(occurred_at) as begins_at,
-                max(occurred_at) as ends_at
+                burst,
+                {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'min(occurred_at)') }} as from_moment,
+                {{ dbt.dateadd('minute', var('session_gap_minutes'), 'max(occurred_at)') }} as to_moment
 
             from numbered
             group by anonymous_id, burst
 
         ),
 
-        reaches as (
-
-            select
-                anonymous_id,
-                {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'begins_at') }} as from_moment,
-                {{ dbt.dateadd('minute', var('session_gap_minutes'), 'ends_at') }} as to_moment
-
-            from bursts
-
-        ),
-
+        -- From the events, for the planner thinks that a generated series is a thousand days.
         days as (
 
-            select
-                reaches.*,
-                cast(day as date) as day
-
-            from reaches
-            cross join generate_series(
-                {{ utc_day('from_moment') }}, {{ utc_day('to_moment') }}, interval '1 day'
-            ) as day
+            select anonymous_id, burst, {{ utc_day(dbt.dateadd('minute', -var('session_gap_minutes'), 'occurred_at')) }} as day
+            from numbered
+            union
+            select anonymous_id, burst, {{ utc_day(dbt.dateadd('minute', var('session_gap_minutes'), 'occurred_at')) }} as day
+            from numbered
 
         )
 
         select coalesce(near.session_id, 'a new session')
         from days
+        inner join bursts on days.anonymous_id = bursts.anonymous_id and days.burst = bursts.burst
         left join {{ this }} as near
             on days.day = {{ utc_day('near.occurred_at') }}
             and days.anonymous_id = near.anonymous_id
-            and near.occurred_at between days.from_moment and days.to_moment
+            and near.occurred_at between bursts.from_moment and bursts.to_moment
     ",
     emits={
         'session_id': 'session_id',
