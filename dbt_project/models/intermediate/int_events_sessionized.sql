@@ -33,15 +33,27 @@
 
         ),
 
+        reaches as (
+
+            select
+                anonymous_id,
+                burst,
+                {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'occurred_at') }} as from_moment,
+                {{ dbt.dateadd('minute', var('session_gap_minutes'), 'occurred_at') }} as to_moment
+
+            from numbered
+
+        ),
+
         bursts as (
 
             select
                 anonymous_id,
                 burst,
-                {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'min(occurred_at)') }} as from_moment,
-                {{ dbt.dateadd('minute', var('session_gap_minutes'), 'max(occurred_at)') }} as to_moment
+                min(from_moment) as from_moment,
+                max(to_moment) as to_moment
 
-            from numbered
+            from reaches
             group by anonymous_id, burst
 
         ),
@@ -49,11 +61,11 @@
         -- From the events, for the planner thinks that a generated series is a thousand days.
         days as (
 
-            select anonymous_id, burst, {{ utc_day(dbt.dateadd('minute', -var('session_gap_minutes'), 'occurred_at')) }} as day
-            from numbered
+            select anonymous_id, burst, {{ utc_day('from_moment') }} as day
+            from reaches
             union
-            select anonymous_id, burst, {{ utc_day(dbt.dateadd('minute', var('session_gap_minutes'), 'occurred_at')) }} as day
-            from numbered
+            select anonymous_id, burst, {{ utc_day('to_moment') }} as day
+            from reaches
 
         )
 
