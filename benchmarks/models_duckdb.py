@@ -13,7 +13,7 @@ import json
 import shutil
 from pathlib import Path
 
-from transform import BATCH, History
+from transform import BATCH, History, stream
 
 from mercato.services import dbt, postgres, process
 from mercato.settings import ROOT, Settings
@@ -34,7 +34,8 @@ def main() -> None:
     with process.exclusive(home):
         postgres.start(settings)
     try:
-        history = History(settings, options.events, delta=max(BATCH, options.events // 100), rounds=0)
+        a_day = max(BATCH, options.events // 100)
+        history = History(settings, stream(options.events, a_day), options.events, delta=0)
         here = seconds(home / "dbt" / "target")
         path = home / "models.duckdb"
         with history.connect() as connection:

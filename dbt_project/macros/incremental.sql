@@ -26,18 +26,20 @@
     {%- set checksum = quoted(query_checksum(sql)) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {% call statement('lock', auto_begin=True) %}
+    {#- In one round trip, as all that follows where it can: each costs dbt as much as the server. -#}
+    {% call statement('lock', fetch_result=True, auto_begin=True) %}
         insert into ops.models (model) values ({{ name }})
-        on conflict (model) do update set model = excluded.model
+        on conflict (model) do update set model = excluded.model;
+        {{ read_versions_sql(name) }};
+        {%- if config.get('reads_raw') %}
+        select load_xid from {{ ref('stg_load_watermark') }} for share;
+        {%- endif %}
+        {{ must_rebuild_sql(name, checksum) }}
     {% endcall %}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {%- do run_query(read_versions_sql(name)) -%}
-    {%- if config.get('reads_raw') -%}
-        {%- do run_query("select load_xid from " ~ ref('stg_load_watermark') ~ " for share") -%}
-    {%- endif -%}
 
     {%- set whole = existing is none or existing.type != 'table' or should_full_refresh()
-        or run_query(must_rebuild_sql(name, checksum)).rows[0][0] -%}
+        or load_result('lock').table.rows[0][0] -%}
     {%- if whole -%}
         {%- do refuse_to_forget(existing) -%}
         {%- do rebuild(existing, target, without_increments(sql)) -%}
@@ -103,47 +105,54 @@
     {%- for upstream in models_it_reads() if quoted(upstream) not in dirty -%}
         {{ exceptions.raise_compiler_error("its dirty_keys don't ask what " ~ upstream ~ " changed") }}
     {%- endfor -%}
-    {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='quoted') | list -%}
+    {%- set columns = adapter.get_columns_in_relation(target) -%}
     {%- set key = config.get('key') -%}
-    {%- set unique_key = config.get('unique_key') -%}
+    {%- set unique_key = config.get('unique_key') or [] -%}
     {%- set unique_key = [unique_key] if unique_key is string else unique_key -%}
 
-    {%- set due = keys_due_sql(target, name, key) -%}
+    {%- set due = keys_due_sql(columns, name, key) -%}
     {%- set dirty = "select distinct key from ((" ~ dirty ~ ") union all " ~ due ~ ") as dirty (key) where key is not null" -%}
     {#- Changes in a table of their own: of the log, which grows and shrinks all day, the planner has no statistics. -#}
-    {%- set something = make_temporary('changes_read', changes_read_sql()) or config.get('reads_raw')
-        or run_query("select exists (" ~ due ~ ")").rows[0][0] -%}
-    {%- if not something or not make_temporary('dirty_keys', dirty) -%}
+    {%- set something = run_query(
+            temporary('changes_read', changes_read_sql())
+            ~ "select exists (select 1 from changes_read) or exists (" ~ due ~ ")"
+        ).rows[0][0] or config.get('reads_raw') -%}
+    {%- if not something
+        or not run_query(temporary('dirty_keys', dirty) ~ "select exists (select 1 from dirty_keys)").rows[0][0] -%}
         {% call statement('main') %} select 'nothing is new' {% endcall %}
         {{ return(false) }}
     {%- endif -%}
+    {%- set columns = columns | map(attribute='quoted') | list -%}
     {%- set all_columns = columns | join(', ') -%}
+    {%- set computed = "select " ~ all_columns ~ " from (" ~ query ~ ") as computed" -%}
+    {%- set told_apart = ([key] + unique_key) | unique | list -%}
     {%- if config.get('append') -%}
-        {%- set come = make_temporary('rows_come', "select " ~ all_columns ~ " from (" ~ query ~ ") as computed") -%}
-        {%- set gone = make_temporary('rows_gone', "select " ~ all_columns ~ " from rows_come where false") -%}
+        {%- set steps = temporary('rows_come', computed, told_apart)
+            ~ temporary('rows_gone', "select " ~ all_columns ~ " from rows_come where false", told_apart) -%}
     {%- else -%}
-        {%- do make_temporary('rows_now', "select " ~ all_columns ~ " from (" ~ query ~ ") as computed") -%}
-        {%- do make_temporary('rows_before',
-            "select " ~ all_columns ~ " from " ~ target ~ " where " ~ key ~ " in (select key from dirty_keys)") -%}
-        {%- set gone = make_temporary('rows_gone', rows_that_differ('rows_before', 'rows_now', unique_key, columns)) -%}
-        {%- set come = make_temporary('rows_come', rows_that_differ('rows_now', 'rows_before', unique_key, columns)) -%}
-        {%- if gone -%}
-            {%- do run_query(
-                "delete from " ~ target ~ " as target using rows_gone where "
-                ~ same_columns('target', 'rows_gone', ([key] + unique_key) | unique)) -%}
-        {%- endif -%}
+        {%- set steps = temporary('rows_now', computed, told_apart)
+            ~ temporary('rows_before',
+                "select " ~ all_columns ~ " from " ~ target ~ " where " ~ key ~ " in (select key from dirty_keys)",
+                told_apart)
+            ~ temporary('rows_gone', rows_that_differ('rows_before', 'rows_now', unique_key, columns), told_apart)
+            ~ temporary('rows_come', rows_that_differ('rows_now', 'rows_before', unique_key, columns), told_apart)
+            ~ "delete from " ~ target ~ " as target using rows_gone where "
+            ~ same_columns('target', 'rows_gone', told_apart) ~ "; " -%}
     {%- endif -%}
+    {%- set differing = run_query(
+            steps ~ "select exists (select 1 from rows_gone) or exists (select 1 from rows_come)"
+        ).rows[0][0] -%}
     {% call statement('main') %}
         insert into {{ target }} ({{ all_columns }}) select {{ all_columns }} from rows_come
     {% endcall %}
-    {{ return(gone or come) }}
+    {{ return(differing) }}
 {% endmacro %}
 
 
 {# Keys that `mercato backfill` asked for: their rows are computed again, whatever changed or not. #}
-{% macro keys_due_sql(target, name, key) -%}
-    {%- set columns = adapter.get_columns_in_relation(target) | selectattr('name', 'equalto', key) | list -%}
-    select cast(due.key as {{ columns[0].data_type }}) from ops.model_keys_due as due where due.model = {{ name }}
+{% macro keys_due_sql(columns, name, key) -%}
+    {%- set kinds = columns | selectattr('name', 'equalto', key) | map(attribute='data_type') | list -%}
+    select cast(due.key as {{ kinds[0] }}) from ops.model_keys_due as due where due.model = {{ name }}
 {%- endmacro %}
 
 
@@ -163,13 +172,11 @@
 {%- endmacro %}
 
 
-{# Temporary tables have statistics, which a subquery hasn't: the planner sees how little is asked for. Returns whether
-   there is a row. #}
-{% macro make_temporary(name, query) %}
-    {{ return(run_query(
-        "create temporary table " ~ name ~ " on commit drop as " ~ query ~ "; analyze " ~ name
-        ~ "; select exists (select 1 from " ~ name ~ ")"
-    ).rows[0][0]) }}
+{# Statements that make a temporary table. It has statistics, which a subquery hasn't: the planner sees how little is asked
+   for. Of wide rows only `columns`, by which they are looked for, are worth theirs. #}
+{% macro temporary(name, query, columns=none) -%}
+    create temporary table {{ name }} on commit drop as {{ query }};
+    analyze {{ name }} {%- if columns %} ({{ columns | join(', ') }}) {%- endif %};
 {% endmacro %}
 
 

@@ -343,6 +343,74 @@ def test_a_burst_of_new_events_joins_the_sessions_at_both_of_its_ends_and_none_b
     assert project.differences() == []
 
 
+def test_a_price_of_a_late_day_splits_what_held_then_and_one_that_is_taken_back_joins_it_again(
+    project: Project,
+) -> None:
+    def prices(*sent: dict[str, Any]) -> list[tuple[int, int]]:
+        """Load these; each price of the product since then, and the day of the test it held from."""
+        project.load([raw(one) for one in sent])
+        project.run()
+        rows = project.connection.execute(
+            "select valid_from - %s::date, price_minor from marts.dim_product_prices order by 1",
+            [START - timedelta(days=30)],
+        )
+        return rows.fetchall()  # type: ignore[return-value]
+
+    def shown(number: int, day: int, price: int, minute: int = 0) -> dict[str, Any]:
+        told = {"product_id": "p", "price": price, "currency": "JPY"}
+        return event(number, timestamp=at(1440 * (day - 30) + minute), properties=told)
+
+    def ordered(number: int, day: int, price: int) -> dict[str, Any]:
+        line = {"product_id": "p", "price": price, "quantity": 1}
+        told = {"order_id": "o", "currency": "JPY", "products": [line]}
+        return event(number, event="Order Completed", timestamp=at(1440 * (day - 30)), properties=told)
+
+    assert prices(shown(1, 0, 5), shown(2, 9, 5)) == [(0, 5)]
+    assert prices(shown(3, 4, 5)) == [(0, 5)]  # the price that held anyway
+    assert prices(shown(4, 4, 7, minute=9)) == [(0, 5), (4, 7), (9, 5)]
+    assert prices(shown(5, 4, 5, minute=12)) == [(0, 5)]
+    assert prices(shown(6, -3, 8)) == [(-3, 8), (0, 5)]
+    assert prices(ordered(7, 20, 6)) == [(-3, 8), (0, 5), (20, 6)]
+    # Completed before, as is found out now: the day it was thought to be of has no price left.
+    assert prices(ordered(8, 15, 6)) == [(-3, 8), (0, 5), (15, 6)]
+    assert prices(ordered(9, 2, 5)) == [(-3, 8), (0, 5)]
+    assert project.differences() == []
+
+
+def test_a_visit_before_all_others_or_a_login_moves_first_touch_and_counts_of_each_whom_it_concerns(
+    project: Project,
+) -> None:
+    def visit(number: int, day: int, visitor: str, source: str, user: str | None = None) -> dict[str, Any]:
+        more: dict[str, Any] = {"userId": user} if user else {}
+        return event(
+            number, type="page", event=None, timestamp=at(1440 * (day - 30)), anonymousId=visitor, properties={},
+            context={"campaign": {"medium": source}}, **more,
+        )  # fmt: skip
+
+    def persons(*sent: dict[str, Any]) -> list[tuple[str, int, int, str, str]]:
+        """Load these; who there is, with visitors, sessions, first and last channel."""
+        project.load([raw({name: value for name, value in one.items() if value is not None}) for one in sent])
+        project.run()
+        counts = "select user_id, visitors, sessions from marts.dim_customers"
+        told = "select customer_id, visitors, sessions from marts.dim_persons where customer_id is not null"
+        assert set(project.connection.execute(counts)) == set(project.connection.execute(told))
+        rows = project.connection.execute(
+            "select person_id, visitors, sessions, first_touch_channel, last_touch_channel"
+            " from marts.dim_persons order by person_id"
+        )
+        return rows.fetchall()  # type: ignore[return-value]
+
+    assert persons(visit(1, 5, "phone", "email"), visit(2, 9, "phone", "cpc")) == [
+        ("visitor phone", 1, 2, "email", "paid")
+    ]
+    assert persons(visit(3, -40, "phone", "social")) == [("visitor phone", 1, 3, "social", "paid")]
+    assert persons(visit(4, 7, "laptop", "referral", "u")) == [
+        ("customer u", 1, 1, "referral", "referral"), ("visitor phone", 1, 3, "social", "paid"),
+    ]  # fmt: skip
+    assert persons(visit(5, 10, "phone", "affiliate", "u")) == [("customer u", 2, 5, "social", "affiliate")]
+    assert project.differences() == []
+
+
 def test_another_query_makes_its_rows_anew_and_those_that_read_them(project: Project) -> None:
     project.load([raw(event(1, timestamp=at(0))), raw(event(2, timestamp=at(20)))])
     project.run()

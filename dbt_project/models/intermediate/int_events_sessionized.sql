@@ -1,6 +1,7 @@
 -- A new event touches the sessions that have an event within the pause, before it or after it: these alone are cut
 -- anew, with it. All others of its visitor stay as they are, however long the visitor has been coming. They are looked
--- for once a burst of new events without a pause, not once an event.
+-- for once a burst of new events without a pause, not once an event, by day and visitor: whatever the history, new events
+-- are looked for, and put, where the days are that they are of.
 {{ config(
     key='session_id',
     unique_key='message_id',
@@ -32,30 +33,55 @@
 
         ),
 
+        reaches as (
+
+            select
+                anonymous_id,
+                burst,
+                {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'occurred_at') }} as from_moment,
+                {{ dbt.dateadd('minute', var('session_gap_minutes'), 'occurred_at') }} as to_moment
+
+            from numbered
+
+        ),
+
         bursts as (
 
             select
                 anonymous_id,
-                min(occurred_at) as begins_at,
-                max(occurred_at) as ends_at
+                burst,
+                min(from_moment) as from_moment,
+                max(to_moment) as to_moment
 
-            from numbered
+            from reaches
             group by anonymous_id, burst
+
+        ),
+
+        -- From the events, for the planner thinks that a generated series is a thousand days.
+        days as (
+
+            select anonymous_id, burst, {{ utc_day('from_moment') }} as day
+            from reaches
+            union
+            select anonymous_id, burst, {{ utc_day('to_moment') }} as day
+            from reaches
 
         )
 
         select coalesce(near.session_id, 'a new session')
-        from bursts
+        from days
+        inner join bursts on days.anonymous_id = bursts.anonymous_id and days.burst = bursts.burst
         left join {{ this }} as near
-            on bursts.anonymous_id = near.anonymous_id
-            and near.occurred_at between {{ dbt.dateadd('minute', -var('session_gap_minutes'), 'bursts.begins_at') }}
-                and {{ dbt.dateadd('minute', var('session_gap_minutes'), 'bursts.ends_at') }}
+            on days.day = {{ utc_day('near.occurred_at') }}
+            and days.anonymous_id = near.anonymous_id
+            and near.occurred_at between bursts.from_moment and bursts.to_moment
     ",
     emits={
         'session_id': 'session_id',
         'order_message_id': "case when event_name = 'Order Completed' then message_id end",
     },
-    indexes=[{'columns': ['anonymous_id', 'occurred_at']}, {'columns': ['session_id']}],
+    indexes=[{'columns': [utc_day('occurred_at'), 'anonymous_id']}, {'columns': ['session_id']}],
 ) }}
 
 {% set columns %}
@@ -128,8 +154,9 @@ final as (
 
     select
         message_id,
-        -- From visitor and start, so that the same events give the same id in every rebuild.
-        {{ dbt.hash("anonymous_id || '|' || " ~ microseconds('session_started_at')) }} as session_id,
+        -- From start and visitor, so that the same events give the same id in every rebuild. The start comes first, so that
+        -- the sessions of a day are neighbours in every index.
+        {{ microseconds('session_started_at') }} || '-' || substr({{ dbt.hash('anonymous_id') }}, 1, 16) as session_id,
         anonymous_id,
         session_started_at,
         user_id,

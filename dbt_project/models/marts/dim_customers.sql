@@ -6,7 +6,7 @@
         union all
         {{ changed('int_orders', 'user_id') }}
         union all
-        {{ changed('fct_sessions', 'customer_id') }}
+        {{ changed('dim_persons', 'customer_id') }}
     ",
     emits={'user_id': 'user_id'},
 ) }}
@@ -29,9 +29,10 @@ orders as (
 
 ),
 
-sessions as (
+-- Who visited has counted the visits already.
+persons as (
 
-    select * from {{ ref('fct_sessions') }}
+    select * from {{ ref('dim_persons') }}
     where customer_id is not null
         {{ and_dirty('customer_id') }}
 
@@ -66,18 +67,6 @@ order_sums as (
 
 ),
 
-session_sums as (
-
-    select
-        customer_id,
-        count(distinct anonymous_id) as visitors,
-        count(*) as sessions
-
-    from sessions
-    group by customer_id
-
-),
-
 final as (
 
     select
@@ -91,12 +80,12 @@ final as (
         order_sums.first_order_at,
         order_sums.last_order_at,
         coalesce(order_sums.orders, 0) as orders,
-        coalesce(session_sums.visitors, 0) as visitors,
-        coalesce(session_sums.sessions, 0) as sessions
+        coalesce(persons.visitors, 0) as visitors,
+        coalesce(persons.sessions, 0) as sessions
 
     from known
     left join order_sums on known.user_id = order_sums.user_id
-    left join session_sums on known.user_id = session_sums.customer_id
+    left join persons on known.user_id = persons.customer_id
 
 )
 

@@ -68,9 +68,10 @@ final as (
         ) as total_minor
 
     from orders
-    -- By visitor and moment too, which is what the events are found by.
+    -- By day and visitor too, which is what the events are found by.
     left join sessionized
-        on orders.anonymous_id = sessionized.anonymous_id
+        on {{ utc_day('orders.ordered_at') }} = {{ utc_day('sessionized.occurred_at') }}
+        and orders.anonymous_id = sessionized.anonymous_id
         and orders.ordered_at = sessionized.occurred_at
         and orders.message_id = sessionized.message_id
 

@@ -4,22 +4,24 @@
     dirty_keys="
         {{ changed('int_events_sessionized', 'session_id') }}
         union all
-        select events.session_id
-        from {{ ref('int_events_sessionized') }} as events
-        where events.anonymous_id in ({{ changed('int_visitors', 'anonymous_id') }})
+        select session_id from {{ this }}
+        where anonymous_id in ({{ changed('int_visitors', 'anonymous_id') }})
         union all
         {{ changed('fct_orders', 'session_id') }}
     ",
     emits={
         'session_id': 'session_id',
-        'customer_id': {'key': 'customer_id', 'of': ['session_id', 'anonymous_id']},
         'person_id': {'key': 'person_id', 'of': ['session_id', 'started_at', 'channel', 'landing_path']},
         'started_hour': {
             'key': 'started_hour',
             'of': ['session_id', 'channel', 'device', 'country', 'funnel_step', 'bounced'],
         },
     },
-    indexes=[{'columns': ['started_hour']}, {'columns': ['customer_id', 'anonymous_id']}, {'columns': ['person_id', 'started_at']}],
+    indexes=[
+        {'columns': ['started_hour']},
+        {'columns': ['anonymous_id']},
+        {'columns': ['person_id', 'started_at', 'anonymous_id']},
+    ],
 ) }}
 
 with

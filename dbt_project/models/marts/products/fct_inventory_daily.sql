@@ -1,7 +1,8 @@
+-- By stock, not by product: a sale in one centre doesn't have the days of all others read again.
 {{ config(
-    key='product_id',
+    key='stock_id',
     unique_key=['product_id', 'fulfilment_centre', 'day'],
-    dirty_keys="{{ changed('fct_stock_days', 'product_id') }}",
+    dirty_keys="{{ changed('fct_stock_days', 'stock_id') }}",
     emits={
         'product_id': 'product_id',
         'from_day': {
@@ -18,7 +19,7 @@ days as (
 
     select * from {{ ref('fct_stock_days') }}
     where true
-        {{ and_dirty('product_id') }}
+        {{ and_dirty('stock_id') }}
 
 ),
 
@@ -51,7 +52,7 @@ final as (
         day,
         product_id,
         fulfilment_centre,
-        {{ dbt.hash("product_id || '|' || fulfilment_centre") }} as stock_id,
+        stock_id,
         -- More sold than was there: a delivery that nobody told of.
         cast(case when level >= 0 then level end as bigint) as on_hand,
         delivered,

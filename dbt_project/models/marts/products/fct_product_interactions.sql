@@ -1,11 +1,11 @@
--- Events never change, so rows only come.
+-- Events never change, so rows only come. The primary key begins with the batch, so that they come at its end; it is the
+-- index that readers of new batches use, too. That an id is there once, whatever its batch, a test says.
 {{ config(
     key='batch_id',
     unique_key='interaction_id',
     append=true,
     dirty_keys="{{ changed('stg_product_interactions', 'batch_id', 'bigint') }}",
     emits={'batch_id': 'batch_id'},
-    indexes=[{'columns': ['batch_id']}],
 ) }}
 
 with

@@ -9,7 +9,10 @@
         union all
         {{ changed('stg_product_updates', 'updated_on', 'date') }}
     ",
-    emits={'product_id': {'key': 'product_id', 'of': ['day', 'currency', 'price_minor']}},
+    emits={
+        'product_id': {'key': 'product_id', 'of': ['day', 'currency', 'price_minor']},
+        'day': {'key': 'day', 'of': ['product_id', 'currency', 'price_minor']},
+    },
     indexes=[{'columns': ['day']}, {'columns': ['product_id']}],
 ) }}
 

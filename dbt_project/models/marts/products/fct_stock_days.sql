@@ -7,8 +7,8 @@
         union all
         {{ changed('stg_product_updates', 'updated_on', 'date') }}
     ",
-    emits={'product_id': 'product_id'},
-    indexes=[{'columns': ['day']}, {'columns': ['product_id']}],
+    emits={'stock_id': 'stock_id'},
+    indexes=[{'columns': ['day']}, {'columns': ['stock_id']}],
 ) }}
 
 with
@@ -86,6 +86,7 @@ final as (
         day,
         product_id,
         fulfilment_centre,
+        {{ dbt.hash("product_id || '|' || fulfilment_centre") }} as stock_id,
         max(stated_on_hand) as stated_on_hand,
         cast(coalesce(sum(delivered), 0) as bigint) as delivered,
         cast(sum(sold) as bigint) as sold,
