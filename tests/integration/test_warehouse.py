@@ -50,6 +50,7 @@ def test_ids_that_come_again_in_the_same_batch_the_next_or_a_later_one_are_store
     assert warehouse.execute("select count(*), count(distinct message_id) from raw.events").fetchone() == (
         len(sent), len(sent),
     )  # fmt: skip
+    assert warehouse.execute("select sum(events) from ops.event_hours").fetchone() == (len(sent),)
     assert read_books(warehouse).differences == []
 
 
