@@ -4,7 +4,7 @@ Guarantee: each position between a partition's first and last is counted once: a
 rejected record, or a control record that holds none.
 
 What the write needs of all records (ids, counts) is gathered as they are read: a later walk over thousands waits
-for memory, which took a fifth of the consumer's time.
+for memory.
 """
 
 from collections.abc import Collection

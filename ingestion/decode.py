@@ -127,7 +127,7 @@ def decode(
         and (context is UNSET or bytes(context)[0] in _OBJECT_OR_NULL)
         and event.traits is UNSET
     )
-    if not ordinary:  # nearly every record is, and is seen to be so in a third of the time
+    if not ordinary:  # nearly every record is
         if flaw := _flaw(event, kind, now):
             return flaw
         event.timestamp = moment.astimezone(UTC)  # Postgres takes no offset beyond 15:59
