@@ -5,7 +5,8 @@ a member of the group; a reader asks raw.events for new rows all the time. The d
 first sight of it less the moment of its produce call, on this machine's one clock. Goal: p95 under one second.
 
 With `--to marts` Airflow runs too: its DAG `transform` follows raw by itself, and an event is seen when a run that took
-it in has ended green, all its reports and tests included. Goal: p95 under 60 seconds, and no run red.
+it in has ended green, all its reports and tests included. Then `mercato verify` looks at the books. Goal: p95 under 60
+seconds, no run red, verified.
 
 A second reader asks the Live dashboard's widest panel, as Grafana's role, every 5 seconds: how long each answer takes,
 and how old the newest of the events that it counts was when it came. Goal: p95 of what a looker sees under 10 seconds.
@@ -183,12 +184,14 @@ def _follow(settings: Settings, endpoint: Endpoint, rate: int, seconds: float) -
                 "select state, duration_s from ops.dag_runs where dag_id = 'transform' and ended_at > to_timestamp(%s)",
                 [began],
             ).fetchall()
+    verify = subprocess.run([command[0], "verify"], env=env, check=False, stdout=subprocess.DEVNULL)
     delays = [float(at) - sent[key] for key, at in rows if key in sent and at is not None]
     cuts = statistics.quantiles(delays, n=100)
     return {
         "events": len(delays), "never_seen": len(sent) - len(delays), "p50_s": cuts[49], "p95_s": cuts[94],
         "most_s": max(delays), "runs": len(runs), "red": sum(state != "success" for state, _ in runs),
         "run_median_s": float(statistics.median(seconds for _, seconds in runs)),
+        "verified": verify.returncode == 0,
     }  # fmt: skip
 
 
@@ -199,6 +202,7 @@ def print_marts(found: dict[str, Any]) -> None:
     print(
         "  {runs} runs of transform, {red} red, half of them took up to {run_median_s:.0f} s".format(**found)
     )
+    print(f"  mercato verify: {'verified' if found['verified'] else 'not verified'}")
 
 
 def _live(sent: list[float], looks: list[tuple[float, int, float]], since: float) -> dict[str, float]:

@@ -75,11 +75,23 @@ both_ways as (
 
 ),
 
+names as (
+
+    select
+        product_id,
+        product_name
+
+    from {{ ref('dim_products') }}
+
+),
+
 final as (
 
     select
         both_ways.product_id,
+        name.product_name,
         both_ways.other_product_id,
+        other_name.product_name as other_product_name,
         both_ways.orders_together,
         {{ ratio('both_ways.orders_together', 'totals.orders') }} as support,
         {{ ratio('both_ways.orders_together', 'product.orders') }} as confidence,
@@ -92,6 +104,8 @@ final as (
     inner join products as product on both_ways.product_id = product.product_id
     inner join products as other_product on both_ways.other_product_id = other_product.product_id
     cross join totals
+    left join names as name on both_ways.product_id = name.product_id
+    left join names as other_name on both_ways.other_product_id = other_name.product_id
 
 )
 
