@@ -31,6 +31,12 @@
 {%- endmacro %}
 
 
+{# The keys that `mercato backfill` asked for: a model that reads only what is near a change reads all of theirs. #}
+{% macro asked_for() -%}
+    select due.key from ops.model_keys_due as due where due.model = {{ quoted(model_key(this)) }}
+{%- endmacro %}
+
+
 {# A condition more: the rows that came to a staging model since the asking model last read it. #}
 {% macro and_new(model_name) -%}
     {{ in_increments("and batch_id in (" ~ changed(model_name, 'batch_id', 'bigint') ~ ")") }}

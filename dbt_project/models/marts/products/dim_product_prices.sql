@@ -1,5 +1,7 @@
--- A product is asked for its whole history only where a changed day has another price than was known of it, or has lost
--- the price that began there. A day at the price that holds anyway changes nothing.
+-- A product is asked for only where a changed day has another price than was known of it, or has lost the price that
+-- began there. A day at the price that holds anyway changes nothing. Then the days that can begin a price are compared:
+-- those that began one before, those that changed, and the day after each. Between them no price begins, so the one
+-- before in this list has the price of the day before.
 {{ config(
     key='product_id',
     unique_key=['product_id', 'currency', 'valid_from'],
@@ -28,13 +30,53 @@
     indexes=[{'columns': ['product_id']}],
 ) }}
 
+{% set asked %}
+asked as (
+
+    select product_id, currency, valid_from as day
+    from {{ this }}
+    where product_id in (select key from dirty_keys)
+
+    union
+
+    select product_id, currency, day
+    from {{ ref('fct_product_prices_daily') }}
+    where day in ({{ changed('fct_product_prices_daily', 'day', 'date') }})
+        and product_id in (select key from dirty_keys)
+
+    union
+
+    select known.product_id, known.currency, after.day
+    from (select distinct product_id, currency from {{ this }} where product_id in (select key from dirty_keys)) as known
+    cross join ({{ changed('fct_product_prices_daily', 'day', 'date') }}) as changed (day)
+    cross join lateral (
+        select days.day
+        from {{ ref('fct_product_prices_daily') }} as days
+        where days.product_id = known.product_id and days.currency = known.currency and days.day > changed.day
+        order by days.day
+        limit 1
+    ) as after
+
+    union
+
+    select product_id, currency, day
+    from {{ ref('fct_product_prices_daily') }}
+    where product_id in ({{ asked_for() }})
+
+),
+{% endset %}
+
 with
+
+{{ in_increments(asked) }}
 
 days as (
 
-    select * from {{ ref('fct_product_prices_daily') }}
-    where true
-        {{ and_dirty('product_id') }}
+    select days.*
+    from {{ ref('fct_product_prices_daily') }} as days
+    {{ in_increments(
+        "inner join asked on days.day = asked.day and days.product_id = asked.product_id and days.currency = asked.currency"
+    ) }}
 
 ),
 

@@ -13,7 +13,7 @@
         'product_id': {'key': 'product_id', 'of': ['day', 'currency', 'price_minor']},
         'day': {'key': 'day', 'of': ['product_id', 'currency', 'price_minor']},
     },
-    indexes=[{'columns': ['day']}, {'columns': ['product_id']}],
+    indexes=[{'columns': ['day']}, {'columns': ['product_id', 'currency', 'day']}],
 ) }}
 
 with
