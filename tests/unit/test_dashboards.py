@@ -248,7 +248,7 @@ SAME = {"DAG", "Dimension", "Gini", "Lift", "Pages", "Segment", "Source", "Tests
 #: What a sender, the shop, a person or the project has named: shown as it is. Units aside, all else is a fixed word.
 NAMES = {
     "category", "channel", "country", "currency", "detail", "error", "event", "layer", "message", "name",
-    "other_product_id", "product", "product_id", "property", "reason", "source", "task", "type", "user_id", "dag_id",
+    "bought_with", "product", "product_id", "property", "reason", "source", "task", "type", "user_id", "dag_id",
     "month", "cohort_month",
 }  # fmt: skip
 
