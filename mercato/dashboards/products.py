@@ -5,7 +5,10 @@ from mercato.dashboards.vocabulary import CURRENCY, GROSS, NO_ORDERS, NOT_YET, O
 
 _MONEY = ("currency",)
 _PRODUCT = Dim("product_id", Words("Product", "Produit"))
-_NAME = Dim("coalesce(product_name, product_id)", Words("Product", "Produit"), "product")
+#: Two products may have one name.
+_NAME = Dim(
+    "coalesce(product_name || ' · ' || product_id, product_id)", Words("Product", "Produit"), "product"
+)
 _USUAL = "(percentile_cont(0.5) within group (order by price))::numeric(22, 3)"
 _CATEGORY = Dim("category", Words("Category", "Catégorie"))
 
@@ -81,8 +84,8 @@ PRODUCTS = Dashboard(
                     (Value("orders_together", "orders_together", ORDERS.words),
                      Value("confidence", "confidence", Words("Confidence", "Confiance"), "share"),
                      Value("lift", "lift", Words("Lift", "Lift"), "number")),
-                    (_NAME, Dim("coalesce(other_product_name, other_product_id)", Words("With", "Avec"),
-                                "bought_with")),
+                    (_NAME, Dim("coalesce(other_product_name || ' · ' || other_product_id, other_product_id)",
+                                Words("With", "Avec"), "bought_with")),
                     order="orders_together desc, lift desc",
                     limit=12, grouped=False),
               Words("No two products were bought together often enough",

@@ -377,6 +377,28 @@ def test_a_price_of_a_late_day_splits_what_held_then_and_one_that_is_taken_back_
     assert project.differences() == []
 
 
+def test_a_renamed_product_has_its_new_name_on_each_day_that_it_was_sold(project: Project) -> None:
+    def ordered(number: int, day: int, **more: str) -> dict[str, Any]:
+        line = {"product_id": "p", "price": 5, "quantity": 1, **more}
+        told = {"order_id": f"o{number}", "currency": "EUR", "products": [line]}
+        return event(number, event="Order Completed", timestamp=at(1440 * day), properties=told)
+
+    def names(*sent: dict[str, Any]) -> list[tuple[str | None, int]]:
+        """Load these; the name of the product on each day, with its orders."""
+        project.load([raw(one) for one in sent])
+        project.run()
+        rows = project.connection.execute(
+            "select product_name, orders from reports.rpt_daily_sales_by_product order by day"
+        )
+        return rows.fetchall()  # type: ignore[return-value]
+
+    assert names(ordered(1, -3), ordered(2, -1)) == [(None, 1), (None, 1)]
+    assert names(ordered(3, -2, name="Teapot")) == [("Teapot", 1)] * 3
+    viewed = event(4, timestamp=at(0), properties={"product_id": "p", "name": "Kettle"})
+    assert names(viewed) == [("Kettle", 1)] * 3
+    assert project.differences() == []
+
+
 def test_a_visit_before_all_others_or_a_login_moves_first_touch_and_counts_of_each_whom_it_concerns(
     project: Project,
 ) -> None:
