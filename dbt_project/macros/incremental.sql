@@ -91,7 +91,9 @@
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
     {%- do adapter.rename_relation(built, target) -%}
-    {%- do run_query("analyze " ~ target) -%}
+    {#- Visits are counted from an index alone where its pages are known to hold nothing dead. By default that is looked to
+       after a fifth of the rows has changed, weeks of a shop with two million: five times as long a count meanwhile. -#}
+    {%- do run_query("alter table " ~ target ~ " set (autovacuum_vacuum_scale_factor = 0.01); analyze " ~ target) -%}
 {% endmacro %}
 
 

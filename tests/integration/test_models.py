@@ -68,6 +68,14 @@ def test_loading_goes_on_while_models_stand_still(run, warehouse):
     assert warehouse.execute("select count(*) from staging.stg_events").fetchone() == (1,)
 
 
+def test_no_table_of_increments_waits_until_a_fifth_of_it_is_dead_for_its_vacuum(run, warehouse):
+    assert run("run", "--select", "+stg_events").returncode == 0
+    row = warehouse.execute(
+        "select reloptions from pg_class where oid = 'staging.stg_events'::regclass"
+    ).fetchone()
+    assert row == (["autovacuum_vacuum_scale_factor=0.01"],)
+
+
 def test_every_test_runs_in_exactly_one_layer(run):
     def listed(*words: str) -> list[str]:
         kinds = ("--resource-type", "model", "test")
