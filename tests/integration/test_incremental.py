@@ -375,6 +375,11 @@ def test_a_price_of_a_late_day_splits_what_held_then_and_one_that_is_taken_back_
     assert prices(ordered(8, 15, 6)) == [(-3, 8), (0, 5), (15, 6)]
     assert prices(ordered(9, 2, 5)) == [(-3, 8), (0, 5)]
     assert project.differences() == []
+    # A price that somebody deleted by hand comes back when the product is asked for, though no day of it has changed.
+    project.connection.execute("delete from marts.dim_product_prices where price_minor = 5")
+    assert prices() == [(-3, 8)]
+    project.connection.execute("insert into ops.model_keys_due values ('marts.dim_product_prices', 'p')")
+    assert prices() == [(-3, 8), (0, 5)]
 
 
 def test_a_renamed_product_has_its_new_name_on_each_day_that_it_was_sold(project: Project) -> None:
