@@ -9,7 +9,7 @@ class Memory:
     def __init__(self) -> None:
         #: Devices on which a person has logged in, a bit each.
         self.known: dict[int, int] = {}
-        #: Orders by account, and those accounts in the order of their first one.
+        #: Orders by account, and the accounts with one that were not yet seen to be gone.
         self.orders: dict[int, int] = {}
         self.customers = array("L")
         #: Product number and quantity in turns, of carts left behind.

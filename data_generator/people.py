@@ -37,6 +37,8 @@ _AGENT_MEMBERS = tuple(members({"device": {"type": kind}, "userAgent": agent}) f
 _MOBILE, _DESKTOP = 2, 4  # the first so many are mobile; the ones up to here are mobile or desktop
 _SHARES = tuple(accumulate(market.share for market in MARKETS))
 _CACHED = 4_096
+#: Days after which somebody else has taken a person's place. Browsers keep a cookie no longer than 400 days.
+_STAY = 365
 
 
 class Device(NamedTuple):
@@ -60,7 +62,7 @@ class Person(NamedTuple):
 
 
 class People:
-    """`count` people of a seed; those met lately are kept."""
+    """The people of a seed, `count` at a time; those met lately are kept."""
 
     def __init__(self, seed: int, count: int) -> None:
         self.count = count
@@ -68,8 +70,20 @@ class People:
         self._names = _names(seed)
         self.person = lru_cache(maxsize=_CACHED)(self._draw)
 
+    def at(self, place: int, day: int) -> int:
+        """Number of the person who has this place, 0 up to the count, on a day of the shop, 0 for its first.
+
+        The first ones stay for one to two years, all others for one: each place has a day of its own on which
+        they go. So a person's visits end, however old the shop gets.
+        """
+        return place + self.count * max(0, (day - place % _STAY) // _STAY)
+
+    def stays(self, number: int, day: int) -> bool:
+        """Whether this person, who was here before, still visits on a day of the shop."""
+        return self.at(number % self.count, day) == number
+
     def _draw(self, index: int) -> Person:
-        """The person with this number, 0 up to the count."""
+        """The person with this number, 0 or more."""
         chance = blake2b(b"%d" % index, digest_size=64, key=self._key).digest()
         market = MARKETS[bisect(_SHARES, _share(chance, 0) * _SHARES[-1])]
         cities = market.cities

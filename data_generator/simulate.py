@@ -23,7 +23,7 @@ from data_generator.workers import MOMENT, SHARDS
 from data_generator.workers import records as from_workers
 from data_generator.world import Shop, World, build
 
-#: People a daily session: with it, a month has newcomers and regulars.
+#: People at a time, for each daily session: with it, a month has newcomers and regulars.
 _PEOPLE_PER_SESSION = 16
 #: Pieces sold for each visit, about: what the stock is planned by.
 _UNITS_PER_SESSION = 0.05
@@ -170,6 +170,7 @@ class _Shard:
         stock = Stock(self._seed, [units * share for share in demand])
         self._shop = Shop(world, config.scenario, stock, Memory(), f"fc-{number}")
         self._busy: dict[int, int] = {}
+        self._first_day = config.start_ms // DAY_MS
 
     def day(self, day: int) -> list[Record]:
         """What the visits that begin on this day cause, on whichever day it is delivered."""
@@ -191,7 +192,7 @@ class _Shard:
     def visit(self, rng: Random, start: int) -> list[Record]:
         """What one visit that begins at `start` (ms) causes; nothing if nobody has time."""
         found: list[Record] = []
-        self._visit(rng, self._draw(rng), start, found)
+        self._visit(rng, self._draw(rng, start // DAY_MS), start, found)
         return found
 
     def _visit(self, rng: Random, number: int, start: int, found: list[Record]) -> None:
@@ -216,7 +217,7 @@ class _Shard:
         middle = (config.start_ms + config.end_ms) / 2 / DAY_MS
         mean = self._mean * seasonality.factor(day) * seasonality.growth(config.growth, day - middle)
         for _ in range(max(0, round(rng.gauss(mean, math.sqrt(mean))))):
-            index = self._draw(rng)
+            index = self._draw(rng, day)
             who = person(index)
             if seasonality.is_holiday(day, who.market.code) and rng.random() > seasonality.HOLIDAY:
                 continue
@@ -225,13 +226,24 @@ class _Shard:
             if traffic >= 1 or rng.random() < traffic:
                 yield at, index
             for _ in range(int(traffic - 1 + rng.random()) if traffic > 1 else 0):
-                yield at + int(rng.random() * 60_000), self._draw(rng)
+                yield at + int(rng.random() * 60_000), self._draw(rng, day)
 
-    def _draw(self, rng: Random) -> int:
+    def _draw(self, rng: Random, day: int) -> int:
         """Regulars come often, customers again."""
+        people, age = self._world.people, day - self._first_day
+        if self._shop.memory.customers and rng.random() < _CUSTOMERS:
+            pair = [self._customer(rng, age) for _ in range(2)]
+            if known := [number for number in pair if number is not None]:
+                return max(known, key=lambda number: people.person(number).loyalty)
+        return people.at(self._people[int(rng.random() ** 1.7 * len(self._people))], age)
+
+    def _customer(self, rng: Random, age: int) -> int | None:
+        """One who has bought and still visits; those drawn who don't any more are forgotten."""
         customers = self._shop.memory.customers
-        if customers and rng.random() < _CUSTOMERS:
-            first, second = (customers[int(rng.random() * len(customers))] for _ in range(2))
-            person = self._world.people.person
-            return first if person(first).loyalty >= person(second).loyalty else second
-        return self._people[int(rng.random() ** 1.7 * len(self._people))]
+        while customers:
+            drawn = int(rng.random() * len(customers))
+            if self._world.people.stays(customers[drawn], age):
+                return customers[drawn]
+            customers[drawn] = customers[-1]
+            customers.pop()
+        return None

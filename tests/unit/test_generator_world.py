@@ -88,6 +88,38 @@ def test_no_centre_ever_sells_what_it_does_not_have_and_what_ran_out_is_seen_but
     assert sum(pieces > 0 for _, _, pieces in changes) > 5
 
 
+@given(st.integers(1, 5_000), st.data())
+def test_who_has_gone_never_comes_back_and_no_two_have_a_place_or_a_number(count: int, data: Any) -> None:
+    people = build(7, count).people
+    place, other = (data.draw(st.integers(0, count - 1)) for _ in range(2))
+    day, later = sorted(data.draw(st.integers(0, 5_000)) for _ in range(2))
+    first, second = people.at(place, day), people.at(place, later)
+    assert people.stays(first, later) == (first == second)
+    assert second >= first
+    assert day >= 365 or first == place, "the first year is the first people's"
+    assert people.at(place, day + 365) > first or day + 365 < 730
+    assert (people.at(other, later) == second) == (other == place)
+
+
+def test_a_visitor_s_visits_end_however_old_the_shop_gets() -> None:
+    days: dict[str, list[int]] = defaultdict(list)
+    buyers: dict[int, set[str]] = defaultdict(set)
+    config = Config(7, END, 1_500, 8, 0.0)
+    for record in simulate.records(config):
+        event = json.loads(record.line)
+        day = (record.at - config.start_ms) // DAY_MS
+        if "anonymousId" in event and event["type"] == "page":
+            days[event["anonymousId"]].append(day)
+        if event.get("event") == "Order Completed" and event["userId"].startswith("u-"):
+            buyers[day // 300].add(event["userId"])
+    spans = {visitor: max(seen) - min(seen) for visitor, seen in days.items()}
+    assert max(spans[visitor] for visitor, seen in days.items() if min(seen) > 730) <= 366
+    assert max(spans.values()) <= 731
+    # As many customers in the fifth 300 days as in the second, and nearly all of them others.
+    assert 0.7 < len(buyers[4]) / len(buyers[1]) < 2
+    assert len(buyers[4] & buyers[1]) == 0
+
+
 def test_every_event_of_the_shop_obeys_the_contract_and_all_kinds_of_them_occur() -> None:
     now = END + timedelta(days=1)
     for record, _ in month():
