@@ -31,9 +31,9 @@
 {%- endmacro %}
 
 
-{# The keys that `mercato backfill` asked for: a model that reads only what is near a change reads all of theirs. #}
-{% macro asked_for() -%}
-    select due.key from ops.model_keys_due as due where due.model = {{ quoted(model_key(this)) }}
+{# The keys that `mercato backfill` asked for: the rows of these are computed again, whatever changed or not. #}
+{% macro asked_for(type='text') -%}
+    select cast(due.key as {{ type }}) from ops.model_keys_due as due where due.model = {{ quoted(model_key(this)) }}
 {%- endmacro %}
 
 

@@ -112,7 +112,7 @@
     {%- set unique_key = config.get('unique_key') or [] -%}
     {%- set unique_key = [unique_key] if unique_key is string else unique_key -%}
 
-    {%- set due = keys_due_sql(columns, name, key) -%}
+    {%- set due = asked_for((columns | selectattr('name', 'equalto', key) | first).data_type) -%}
     {%- set dirty = "select distinct key from ((" ~ dirty ~ ") union all " ~ due ~ ") as dirty (key) where key is not null" -%}
     {#- Changes in a table of their own: of the log, which grows and shrinks all day, the planner has no statistics. -#}
     {%- set something = run_query(
@@ -149,13 +149,6 @@
     {% endcall %}
     {{ return(differing) }}
 {% endmacro %}
-
-
-{# Keys that `mercato backfill` asked for: their rows are computed again, whatever changed or not. #}
-{% macro keys_due_sql(columns, name, key) -%}
-    {%- set kinds = columns | selectattr('name', 'equalto', key) | map(attribute='data_type') | list -%}
-    select cast(due.key as {{ kinds[0] }}) from ops.model_keys_due as due where due.model = {{ name }}
-{%- endmacro %}
 
 
 {# Rows of one table that the other hasn't, or has with other values. #}
