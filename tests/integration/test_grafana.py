@@ -6,6 +6,7 @@ import stat
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,34 @@ def test_grafana_gets_our_files_the_reader_and_secrets_of_its_own(
     finally:
         grafana.stop(services)
     assert not grafana.running(services)
+
+
+def test_a_second_start_hands_grafana_the_same_files_keys_and_address(
+    services: Settings, installed: Path
+) -> None:
+    """What differs would be a new version of a dashboard there, or a secret that it can't read any more."""
+
+    def handed(told: dict[str, Any]) -> tuple[dict[str, str], dict[str, bytes]]:
+        try:
+            grafana.start(services, told)
+            with urllib.request.urlopen(f"{grafana.url(services)}/api/health", timeout=10) as reply:
+                environment = json.load(reply)["environment"]
+        finally:
+            grafana.stop(services)
+        folders = (Path(environment[name]) for name in ("GF_PATHS_PROVISIONING", "DASHBOARDS_FOLDER"))
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        return environment, {str(path): path.read_bytes() for path in files}
+
+    told = contact_points("ops@shop.example", "", "https://hooks.example/a$b")
+    first = handed(told)
+    assert len(first[1]) > 10
+    assert handed(told) == first
+    changed = {
+        Path(path).name
+        for path, text in handed(contact_points("", "", ""))[1].items()
+        if text != first[1][path]
+    }
+    assert changed == {"contact-points.json"}
 
 
 def test_without_grafana_the_cure_is_said(services: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
