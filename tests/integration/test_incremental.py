@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -380,6 +380,49 @@ def test_a_price_of_a_late_day_splits_what_held_then_and_one_that_is_taken_back_
     assert prices() == [(-3, 8)]
     project.connection.execute("insert into ops.model_keys_due values ('marts.dim_product_prices', 'p')")
     assert prices() == [(-3, 8), (0, 5)]
+
+
+def test_a_late_sale_or_count_moves_the_stock_from_its_day_to_the_next_count_and_no_further(
+    project: Project,
+) -> None:
+    def counted(number: int, day: int, pieces: int, centre: str = "a") -> dict[str, Any]:
+        told = {"product_id": "p", "inventory_quantity": pieces, "fulfilment_centre": centre}
+        return event(
+            number,
+            event="Product Updated",
+            timestamp=at(1440 * (day - 30)),
+            properties=told,
+            anonymousId=None,
+        )
+
+    def sold(number: int, day: int, pieces: int, order: int | None = None) -> dict[str, Any]:
+        line = {"product_id": "p", "price": 1, "quantity": pieces}
+        told = {"order_id": f"o{order or number}", "fulfilment_centre": "a", "products": [line]}
+        return event(number, event="Order Completed", timestamp=at(1440 * (day - 30) + 9), properties=told)
+
+    def levels(*sent: dict[str, Any]) -> list[tuple[int, int | None]]:
+        """Load these; day of the test and pieces left, of the product in centre a."""
+        project.load([raw({name: value for name, value in one.items() if value is not None}) for one in sent])
+        project.run()
+        rows = project.connection.execute(
+            "select day - %s::date, on_hand from marts.fct_inventory_daily where fulfilment_centre = 'a' order by 1",
+            [START - timedelta(days=30)],
+        )
+        return rows.fetchall()  # type: ignore[return-value]
+
+    assert levels(counted(1, 0, 10), counted(2, 9, 10), counted(3, 0, 4, "b")) == [(0, 10), (9, 10)]
+    assert levels(sold(4, 12, 1), sold(5, 3, 2)) == [(0, 10), (3, 8), (9, 10), (12, 9)]
+    # Earlier than all counts nobody knows; the days after the next count stay.
+    assert levels(sold(6, -5, 1), sold(7, 2, 1)) == [(-5, None), (0, 10), (2, 9), (3, 7), (9, 10), (12, 9)]
+    assert levels(counted(8, 3, 5)) == [(-5, None), (0, 10), (2, 9), (3, 3), (9, 10), (12, 9)]
+    # An order found to be completed before leaves the day that it was thought to be of.
+    assert levels(sold(9, 1, 1, order=7)) == [(-5, None), (0, 10), (1, 9), (3, 3), (9, 10), (12, 9)]
+    assert levels(counted(10, 20, 7), counted(11, -9, 3)) == [
+        (-9, 3), (-5, 2), (0, 10), (1, 9), (3, 3), (9, 10), (12, 9), (20, 7),
+    ]  # fmt: skip
+    until = "select count(*), max(until) from marts.fct_inventory_daily where fulfilment_centre = 'a'"
+    assert project.connection.execute(until).fetchone() == (8, date(9999, 12, 31))
+    assert project.differences() == []
 
 
 def test_a_renamed_product_has_its_new_name_on_each_day_that_it_was_sold(project: Project) -> None:

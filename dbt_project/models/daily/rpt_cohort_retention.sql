@@ -24,9 +24,9 @@ firsts as (
 
 ),
 
-numbers as (
+dates as (
 
-    {{ dbt.generate_series(1200) }}
+    select * from {{ ref('dim_dates') }}
 
 ),
 
@@ -47,13 +47,13 @@ months as (
     select
         cohorts.cohort_month,
         cohorts.customers,
-        numbers.generated_number - 1 as months_since,
-        cast({{ dbt.dateadd('month', 'cast(numbers.generated_number as integer) - 1', 'cohorts.cohort_month') }} as date) as month
+        {{ dbt.datediff('cohorts.cohort_month', 'dates.day', 'month') }} as months_since,
+        dates.day as month
 
     from cohorts
-    cross join numbers
     cross join as_of
-    where {{ dbt.dateadd('month', 'cast(numbers.generated_number as integer) - 1', 'cohorts.cohort_month') }} <= as_of.day
+    inner join dates on dates.day between cohorts.cohort_month and as_of.day
+    where dates.day = dates.month
 
 ),
 

@@ -52,6 +52,24 @@ marked as (
 
 ),
 
+numbers as (
+
+    {{ dbt.generate_series(var('churn_days') // 28 + 2) }}
+
+),
+
+-- Each month in which, or so shortly before which, there was the order: the customer isn't lost when it begins.
+active as (
+
+    select
+        marked.*,
+        cast({{ dbt.dateadd('month', 'cast(numbers.generated_number as integer) - 1', month_of('marked.day')) }} as date) as month
+
+    from marked
+    cross join numbers
+
+),
+
 first_month as (
 
     select cast({{ dbt.date_trunc('month', 'min(day)') }} as date) as month
@@ -77,16 +95,14 @@ counted as (
 
     select
         months.month,
-        count(distinct marked.user_id) as active_customers,
-        count(distinct case when marked.is_first and marked.day >= months.month then marked.user_id end) as new_customers,
+        count(distinct active.user_id) as active_customers,
+        count(distinct case when active.is_first and active.day >= months.month then active.user_id end) as new_customers,
         count(distinct case
-            when marked.is_lost and marked.silent_until >= months.month and marked.silent_until < months.next_month
-                then marked.user_id
+            when active.is_lost and active.silent_until < months.next_month then active.user_id
         end) as churned_customers
 
     from months
-    -- Active: an order in the month, or so shortly before it that the customer isn't lost when it begins.
-    left join marked on marked.day < months.next_month and marked.silent_until >= months.month
+    left join active on months.month = active.month and months.month <= active.silent_until
     group by months.month
 
 ),

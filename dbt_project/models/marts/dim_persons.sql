@@ -18,13 +18,6 @@ sessions as (
 
 ),
 
--- Once more, for what is used twice is computed wholly.
-touches as (
-
-    select * from {{ ref('fct_sessions') }}
-
-),
-
 counted as (
 
     select
@@ -39,42 +32,51 @@ counted as (
 
 ),
 
-ranked as (
+-- By person and moment, each looked up in the index; once each, for what is used twice is computed wholly.
+first_touches as (
 
     select
-        counted.*,
+        touches.person_id,
         touches.customer_id,
         touches.channel,
         touches.landing_path,
-        row_number() over (
-            partition by counted.person_id order by touches.started_at, touches.session_id
-        ) as place,
-        row_number() over (
-            partition by counted.person_id order by touches.started_at desc, touches.session_id desc
-        ) as place_from_last
+        row_number() over (partition by touches.person_id order by touches.session_id) as place
 
     from counted
-    inner join touches
-        on counted.person_id = touches.person_id
-        and touches.started_at in (counted.first_touch_at, counted.last_touch_at)
+    inner join {{ ref('fct_sessions') }} as touches
+        on counted.person_id = touches.person_id and counted.first_touch_at = touches.started_at
+
+),
+
+last_touches as (
+
+    select
+        touches.person_id,
+        touches.channel,
+        row_number() over (partition by touches.person_id order by touches.session_id desc) as place
+
+    from counted
+    inner join {{ ref('fct_sessions') }} as touches
+        on counted.person_id = touches.person_id and counted.last_touch_at = touches.started_at
 
 ),
 
 final as (
 
     select
-        person_id,
-        max(customer_id) as customer_id,
-        visitors,
-        sessions,
-        first_touch_at,
-        max(case when place = 1 then channel end) as first_touch_channel,
-        max(case when place = 1 then landing_path end) as first_landing_path,
-        last_touch_at,
-        max(case when place_from_last = 1 then channel end) as last_touch_channel
+        counted.person_id,
+        first_touches.customer_id,
+        counted.visitors,
+        counted.sessions,
+        counted.first_touch_at,
+        first_touches.channel as first_touch_channel,
+        first_touches.landing_path as first_landing_path,
+        counted.last_touch_at,
+        last_touches.channel as last_touch_channel
 
-    from ranked
-    group by person_id, visitors, sessions, first_touch_at, last_touch_at
+    from counted
+    inner join first_touches on counted.person_id = first_touches.person_id and first_touches.place = 1
+    inner join last_touches on counted.person_id = last_touches.person_id and last_touches.place = 1
 
 )
 

@@ -21,6 +21,7 @@
         {'columns': ['started_hour']},
         {'columns': ['anonymous_id']},
         {'columns': ['person_id', 'started_at', 'anonymous_id']},
+        {'columns': ['ended_at']},
     ],
 ) }}
 

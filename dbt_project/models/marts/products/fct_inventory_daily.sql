@@ -1,25 +1,77 @@
--- By stock, not by product: a sale in one centre doesn't have the days of all others read again.
+-- By stock, not by product: a sale in one centre doesn't have the days of all others read again. And not all days of the
+-- stock: from the one before the first that changed, whose `until` may be another. A level rests on the statement
+-- before it alone.
 {{ config(
-    key='stock_id',
+    key='stock_day',
     unique_key=['product_id', 'fulfilment_centre', 'day'],
-    dirty_keys="{{ changed('fct_stock_days', 'stock_id') }}",
+    dirty_keys="
+        with moved as (
+            select key, cast(substring(key, 1, 10) as date) as day, substring(key, 12) as stock_id
+            from ({{ changed('fct_stock_days', 'stock_day') }}) as changed (key)
+        ),
+        earliest as (
+            select stock_id, min(day) as day
+            from moved
+            group by stock_id
+        )
+        select key from moved
+        union all
+        select cast(days.day as text) || ' ' || days.stock_id
+        from earliest
+        inner join {{ ref('fct_stock_days') }} as days on earliest.stock_id = days.stock_id
+        where days.day >= coalesce(
+            (
+                select max(before.day) from {{ ref('fct_stock_days') }} as before
+                where before.stock_id = earliest.stock_id and before.day < earliest.day
+            ),
+            earliest.day
+        )
+    ",
     emits={
         'product_id': 'product_id',
-        'from_day': {
-            'key': "cast(day as " ~ dbt.type_string() ~ ") || ' ' || stock_id",
-            'of': ['product_id', 'on_hand', 'delivered', 'sold'],
-        },
+        'from_day': {'key': 'stock_day', 'of': ['product_id', 'on_hand', 'delivered', 'sold']},
     },
-    indexes=[{'columns': ['product_id']}, {'columns': ['stock_id', 'day']}, {'columns': ['day']}, {'columns': ['until']}],
+    indexes=[
+        {'columns': ['stock_day']}, {'columns': ['product_id']}, {'columns': ['stock_id', 'day']}, {'columns': ['day']},
+        {'columns': ['until']},
+    ],
 ) }}
+
+{% set asked %}
+earliest as (
+
+    select
+        substring(key, 12) as stock_id,
+        min(cast(substring(key, 1, 10) as date)) as day
+    from dirty_keys
+    group by substring(key, 12)
+
+),
+
+asked as (
+
+    select
+        earliest.stock_id,
+        coalesce(max(stated.day), '-infinity') as since
+    from earliest
+    left join {{ ref('fct_stock_days') }} as stated
+        on earliest.stock_id = stated.stock_id
+        and earliest.day >= stated.day
+        and stated.stated_on_hand is not null
+    group by earliest.stock_id
+
+),
+{% endset %}
 
 with
 
+{{ in_increments(asked) }}
+
 days as (
 
-    select * from {{ ref('fct_stock_days') }}
-    where true
-        {{ and_dirty('stock_id') }}
+    select days.*
+    from {{ ref('fct_stock_days') }} as days
+    {{ in_increments("inner join asked on days.stock_id = asked.stock_id and days.day >= asked.since") }}
 
 ),
 
@@ -53,6 +105,7 @@ final as (
         product_id,
         fulfilment_centre,
         stock_id,
+        cast(day as {{ dbt.type_string() }}) || ' ' || stock_id as stock_day,
         -- More sold than was there: a delivery that nobody told of.
         cast(case when level >= 0 then level end as bigint) as on_hand,
         delivered,
@@ -64,3 +117,5 @@ final as (
 )
 
 select * from final
+where true
+    {{ and_dirty('stock_day') }}

@@ -7,8 +7,8 @@
         union all
         {{ changed('stg_product_updates', 'updated_on', 'date') }}
     ",
-    emits={'stock_id': 'stock_id'},
-    indexes=[{'columns': ['day']}, {'columns': ['stock_id']}],
+    emits={'stock_day': "cast(day as " ~ dbt.type_string() ~ ") || ' ' || stock_id"},
+    indexes=[{'columns': ['day']}, {'columns': ['stock_id', 'day']}],
 ) }}
 
 with

@@ -16,10 +16,13 @@
         )
         select day from moves
         union all
-        select inventory.day
+        select cast(held_days.day as date)
         from held
-        inner join {{ ref('fct_inventory_daily') }} as inventory
-            on held.day < inventory.day and (held.until is null or inventory.day < held.until)
+        cross join lateral generate_series(
+            held.day + 1,
+            coalesce(held.until, (select max(day) + 1 from {{ ref('fct_inventory_daily') }})) - 1,
+            interval '1 day'
+        ) as held_days (day)
     ",
     indexes=[{'columns': ['day']}],
 ) }}
