@@ -32,51 +32,54 @@ counted as (
 
 ),
 
--- By person and moment, each looked up in the index; once each, for what is used twice is computed wholly.
-first_touches as (
+-- By person and moment, each looked up in the index, not all visits of the person. Of visits that began in the same
+-- microsecond the one with the lower id is the earlier.
+touches as (
 
     select
-        touches.person_id,
-        touches.customer_id,
-        touches.channel,
-        touches.landing_path,
-        row_number() over (partition by touches.person_id order by touches.session_id) as place
+        counted.*,
+        'first' as touch,
+        visits.customer_id,
+        visits.channel,
+        visits.landing_path,
+        row_number() over (partition by counted.person_id order by visits.session_id) as place
 
     from counted
-    inner join {{ ref('fct_sessions') }} as touches
-        on counted.person_id = touches.person_id and counted.first_touch_at = touches.started_at
+    inner join {{ ref('fct_sessions') }} as visits
+        on counted.person_id = visits.person_id and counted.first_touch_at = visits.started_at
 
-),
-
-last_touches as (
+    union all
 
     select
-        touches.person_id,
-        touches.channel,
-        row_number() over (partition by touches.person_id order by touches.session_id desc) as place
+        counted.*,
+        'last' as touch,
+        visits.customer_id,
+        visits.channel,
+        visits.landing_path,
+        row_number() over (partition by counted.person_id order by visits.session_id desc) as place
 
     from counted
-    inner join {{ ref('fct_sessions') }} as touches
-        on counted.person_id = touches.person_id and counted.last_touch_at = touches.started_at
+    inner join {{ ref('fct_sessions') }} as visits
+        on counted.person_id = visits.person_id and counted.last_touch_at = visits.started_at
 
 ),
 
 final as (
 
     select
-        counted.person_id,
-        first_touches.customer_id,
-        counted.visitors,
-        counted.sessions,
-        counted.first_touch_at,
-        first_touches.channel as first_touch_channel,
-        first_touches.landing_path as first_landing_path,
-        counted.last_touch_at,
-        last_touches.channel as last_touch_channel
+        person_id,
+        max(customer_id) as customer_id,
+        visitors,
+        sessions,
+        first_touch_at,
+        max(case when touch = 'first' then channel end) as first_touch_channel,
+        max(case when touch = 'first' then landing_path end) as first_landing_path,
+        last_touch_at,
+        max(case when touch = 'last' then channel end) as last_touch_channel
 
-    from counted
-    inner join first_touches on counted.person_id = first_touches.person_id and first_touches.place = 1
-    inner join last_touches on counted.person_id = last_touches.person_id and last_touches.place = 1
+    from touches
+    where place = 1
+    group by person_id, visitors, sessions, first_touch_at, last_touch_at
 
 )
 
