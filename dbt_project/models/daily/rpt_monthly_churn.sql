@@ -28,6 +28,7 @@ spells as (
     select
         customer_days.user_id,
         customer_days.day,
+        {{ month_of('customer_days.day') }} as month,
         as_of.day as as_of_day,
         {{ dbt.dateadd('day', var('churn_days'), 'customer_days.day') }} as silent_until,
         lag(customer_days.day) over (partition by customer_days.user_id order by customer_days.day) as previous_day,
@@ -44,6 +45,7 @@ marked as (
     select
         user_id,
         day,
+        month,
         cast(silent_until as date) as silent_until,
         previous_day is null as is_first,
         silent_until <= as_of_day and (next_day is null or next_day > silent_until) as is_lost
@@ -62,8 +64,12 @@ numbers as (
 active as (
 
     select
-        marked.*,
-        cast({{ dbt.dateadd('month', 'cast(numbers.generated_number as integer) - 1', month_of('marked.day')) }} as date) as month
+        marked.user_id,
+        marked.day,
+        marked.silent_until,
+        marked.is_first,
+        marked.is_lost,
+        cast({{ dbt.dateadd('month', 'cast(numbers.generated_number as integer) - 1', 'marked.month') }} as date) as month
 
     from marked
     cross join numbers
