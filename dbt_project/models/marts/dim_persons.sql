@@ -12,9 +12,10 @@ with
 
 sessions as (
 
+    -- As an array: of so many persons Postgres would rather read the whole index, which grows, than look for each.
     select * from {{ ref('fct_sessions') }}
     where true
-        {{ and_dirty('person_id') }}
+        {{ in_increments("and person_id = any(array(select key from dirty_keys))") }}
 
 ),
 
