@@ -35,7 +35,8 @@ def main() -> None:
         postgres.start(settings)
     try:
         a_day = max(BATCH, options.events // 100)
-        history = History(settings, stream(options.events, a_day), options.events, delta=0)
+        history = History.make(settings, "built", stream(options.events, a_day), options.events)
+        history.build()
         here = seconds(home / "dbt" / "target")
         path = home / "models.duckdb"
         with history.connect() as connection:

@@ -28,9 +28,8 @@ spells as (
     select
         customer_days.user_id,
         customer_days.day,
-        {{ month_of('customer_days.day') }} as month,
         as_of.day as as_of_day,
-        {{ dbt.dateadd('day', var('churn_days'), 'customer_days.day') }} as silent_until,
+        {{ add_days('customer_days.day', var('churn_days')) }} as silent_until,
         lag(customer_days.day) over (partition by customer_days.user_id order by customer_days.day) as previous_day,
         lead(customer_days.day) over (partition by customer_days.user_id order by customer_days.day) as next_day
 
@@ -44,9 +43,13 @@ marked as (
 
     select
         user_id,
-        day,
-        month,
-        cast(silent_until as date) as silent_until,
+        {{ month_of('day') }} as month,
+        {{ month_of('silent_until') }} as last_month,
+        -- Without those that the order before reaches: a month counts a customer once.
+        greatest(
+            {{ month_of('day') }},
+            {{ add_months(month_of(add_days('previous_day', var('churn_days'))), 1) }}
+        ) as first_active_month,
         previous_day is null as is_first,
         silent_until <= as_of_day and (next_day is null or next_day > silent_until) as is_lost
 
@@ -60,35 +63,54 @@ numbers as (
 
 ),
 
--- Each month in which, or so shortly before which, there was the order: the customer isn't lost when it begins.
-active as (
+-- Active is a customer in the month of an order and in each that begins before they would be lost.
+marks as (
 
     select
-        marked.user_id,
-        marked.day,
-        marked.silent_until,
-        marked.is_first,
-        marked.is_lost,
-        cast({{ dbt.dateadd('month', 'cast(numbers.generated_number as integer) - 1', 'marked.month') }} as date) as month
+        {{ add_months('marked.first_active_month', 'cast(numbers.generated_number as integer) - 1') }} as month,
+        1 as active,
+        0 as new,
+        0 as lost
 
     from marked
     cross join numbers
+    where {{ add_months('marked.first_active_month', 'cast(numbers.generated_number as integer) - 1') }} <= marked.last_month
+
+    union all
+
+    select
+        month,
+        0 as active,
+        1 as new,
+        0 as lost
+
+    from marked
+    where is_first
+
+    union all
+
+    select
+        last_month as month,
+        0 as active,
+        0 as new,
+        count(distinct user_id) as lost
+
+    from marked
+    where is_lost
+    group by last_month
 
 ),
 
 first_month as (
 
-    select cast({{ dbt.date_trunc('month', 'min(day)') }} as date) as month
+    select {{ month_of('min(day)') }} as month
     from customer_days
 
 ),
 
 months as (
 
-    select
-        dates.day as month,
-        cast({{ dbt.dateadd('month', 1, 'dates.day') }} as date) as next_month
-
+    select dates.day as month
     from dates
     cross join first_month
     cross join as_of
@@ -101,14 +123,12 @@ counted as (
 
     select
         months.month,
-        count(distinct active.user_id) as active_customers,
-        count(distinct case when active.is_first and active.day >= months.month then active.user_id end) as new_customers,
-        count(distinct case
-            when active.is_lost and active.silent_until < months.next_month then active.user_id
-        end) as churned_customers
+        cast(coalesce(sum(marks.active), 0) as bigint) as active_customers,
+        cast(coalesce(sum(marks.new), 0) as bigint) as new_customers,
+        cast(coalesce(sum(marks.lost), 0) as bigint) as churned_customers
 
     from months
-    left join active on months.month = active.month and months.month <= active.silent_until
+    left join marks on months.month = marks.month
     group by months.month
 
 ),
