@@ -26,3 +26,18 @@
 {% macro month_of(day) -%}
     cast({{ dbt.date_trunc('month', day) }} as date)
 {%- endmacro %}
+
+
+{# A row for each day of a span, both ends included, to be joined laterally: rows of spans become rows of days, in a time
+   that grows with these alone. A join of days with spans tries each with each on Postgres. #}
+{% macro days_of(first, last) -%}
+    {{ adapter.dispatch('days_of')(first, last) }}
+{%- endmacro %}
+
+{% macro default__days_of(first, last) -%}
+    (select {{ first }} + passed.days as day from generate_series(0, {{ last }} - {{ first }}) as passed (days))
+{%- endmacro %}
+
+{% macro duckdb__days_of(first, last) -%}
+    (select {{ first }} + cast(unnest(range(0, {{ last }} - {{ first }} + 1)) as integer) as day)
+{%- endmacro %}

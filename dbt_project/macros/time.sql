@@ -34,6 +34,12 @@
 {%- endmacro %}
 
 
+{# A text that sorts as the moment does, of the years 1 to 9999: microseconds since the first, all of one length. #}
+{% macro sortable(moment) -%}
+    lpad(cast({{ microseconds(moment) }} + 62135596800000000 as {{ dbt.type_string() }}), 18, '0')
+{%- endmacro %}
+
+
 {# Whole seconds from one moment to another, half a second rounded up. #}
 {% macro seconds_between(first, last) -%}
     {{ adapter.dispatch('seconds_between')(first, last) }}

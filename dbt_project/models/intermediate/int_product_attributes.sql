@@ -101,6 +101,22 @@ known as (
 
 ),
 
+-- Of values, a product has few, however often it was seen: nothing is sorted but these.
+by_value as (
+
+    select
+        product_id,
+        attribute,
+        value,
+        max(seen_at) as seen_at,
+        max({{ sortable('seen_at') }} || tie_breaker) as last_sighting,
+        min(first_seen_at) as first_seen_at
+
+    from known
+    group by product_id, attribute, value
+
+),
+
 ranked as (
 
     select
@@ -108,14 +124,11 @@ ranked as (
         attribute,
         value,
         seen_at,
-        tie_breaker,
+        substr(last_sighting, length({{ sortable('seen_at') }}) + 1) as tie_breaker,
         min(first_seen_at) over (partition by product_id, attribute) as first_seen_at,
-        row_number() over (
-            partition by product_id, attribute
-            order by seen_at desc, tie_breaker desc
-        ) as recency
+        row_number() over (partition by product_id, attribute order by last_sighting desc) as recency
 
-    from known
+    from by_value
 
 ),
 

@@ -38,18 +38,46 @@ days as (
 
 ),
 
+reach as (
+
+    select
+        min(day) as first_day,
+        max(day) as last_day
+
+    from days
+
+),
+
+held as (
+
+    select
+        inventory.product_id,
+        inventory.on_hand,
+        inventory.delivered,
+        inventory.sold,
+        inventory.day as since,
+        greatest(inventory.day, reach.first_day) as first_day,
+        least(inventory.until - 1, reach.last_day) as last_day
+
+    from reach
+    inner join {{ ref('fct_inventory_daily') }} as inventory
+        on reach.last_day >= inventory.day and reach.first_day < inventory.until
+
+),
+
 levels as (
 
     select
-        days.day,
-        inventory.product_id,
-        inventory.on_hand,
-        case when inventory.day = days.day then inventory.delivered else 0 end as delivered,
-        case when inventory.day = days.day then inventory.sold else 0 end as sold
+        each_day.day,
+        held.product_id,
+        held.on_hand,
+        case when each_day.day = held.since then held.delivered else 0 end as delivered,
+        case when each_day.day = held.since then held.sold else 0 end as sold
 
-    from days
-    inner join {{ ref('fct_inventory_daily') }} as inventory
-        on days.day >= inventory.day and days.day < inventory.until
+    from held
+    cross join lateral {{ days_of('held.first_day', 'held.last_day') }} as each_day
+    -- Of a day without any movement nothing is told.
+    inner join days on each_day.day = days.day
 
 ),
 
