@@ -110,7 +110,7 @@ events as (
     where anonymous_id is not null
         {{ and_new('stg_events') }}
 
-    {{ in_increments("union all select " ~ columns ~ " from " ~ this ~ " where session_id in (select key from dirty_keys)") }}
+    {{ in_increments("union all select " ~ columns ~ " from " ~ this ~ " where session_id = any(array(select key from dirty_keys))") }}
 
 ),
 

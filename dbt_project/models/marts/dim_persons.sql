@@ -12,10 +12,9 @@ with
 
 sessions as (
 
-    -- As an array: of so many persons Postgres would rather read the whole index, which grows, than look for each.
     select * from {{ ref('fct_sessions') }}
     where true
-        {{ in_increments("and person_id = any(array(select key from dirty_keys))") }}
+        {{ and_dirty_by_index('person_id') }}
 
 ),
 

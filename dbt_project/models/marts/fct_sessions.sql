@@ -29,9 +29,10 @@ with
 
 sessionized as (
 
+    -- 156,000 sessions by its statistics, where there were ten million.
     select * from {{ ref('int_events_sessionized') }}
     where true
-        {{ and_dirty('session_id') }}
+        {{ and_dirty_by_index('session_id') }}
 
 ),
 
