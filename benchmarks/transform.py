@@ -172,7 +172,9 @@ class History:
                 connection.execute(f"alter database {self.name} reset default_tablespace")
             run(self.settings, "--exclude", "staging")
         with self.connect() as connection:
-            print(f"{self.position():>12,} events built wholly in {time.monotonic() - began:.0f} s", flush=True)
+            print(
+                f"{self.position():>12,} events built wholly in {time.monotonic() - began:.0f} s", flush=True
+            )
             connection.execute("vacuum analyze")  # as autovacuum would have by then
 
     def connect(self) -> Connection:
