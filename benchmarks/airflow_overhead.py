@@ -70,7 +70,7 @@ def measure(settings: Settings, rounds: int, history: int, events: int) -> dict[
     with driver.connect(endpoints.warehouse(settings), autocommit=True) as connection:
         migrate(connection)
         connection.execute("insert into ops.positions values ('shop', 'shop', 0, 0)")
-        position = load(connection, lines, 0, history)
+        load(connection, lines, history)
         plain(settings)  # all models, from nothing
         airflow.start(settings)
         api = airflow_api.Api(settings)
@@ -81,9 +81,9 @@ def measure(settings: Settings, rounds: int, history: int, events: int) -> dict[
             if (left := 600 - time.time() % 600) < CLOCK_S:
                 time.sleep(left + ENDED_S)
             api.pause("transform", True)
-            position = load(connection, lines, position, events)
+            load(connection, lines, events)
             took = plain(settings)
-            position = load(connection, lines, position, events)
+            load(connection, lines, events)
             time.sleep(WATCHED_S)
             api.pause("transform", False)
             run = airflow_api.run_dag(settings, "transform")
