@@ -312,6 +312,32 @@ def test_a_shop_s_history_with_every_kind_of_fault_in_five_runs_one_of_them_kill
     assert project.differences() == []
 
 
+def test_a_full_build_doesn_t_scatter_a_day_over_the_whole_table(project: Project) -> None:
+    config = Config(seed=11, end=streams.END, days=40, sessions_per_day=25)
+    sent = [record.line for record in streams.stream(config, 0.1) if record.line is not None]
+    project.load(sent)
+    done = project.real.invoke(
+        ["run", "--full-refresh", "--exclude", "path:models/daily", *project._words("")]
+    )
+    laid = {
+        f"{result.node.schema}.{result.node.name}": str(result.node.config.get("cluster_by"))
+        for result in done.result
+        if result.node.config.get("cluster_by")
+    }
+    assert len(laid) > 20
+    seen = 0
+    for table, column in laid.items():
+        rows, scattered = project.connection.execute(
+            sql.SQL(
+                "select count(*), count(*) filter (where moment < previous) from"
+                " (select {0} as moment, lag({0}) over (order by ctid) as previous from {1}) as rows_in_order"
+            ).format(sql.Identifier(column), sql.Identifier(*table.split(".")))
+        ).fetchone() or (0, 0)
+        seen += rows
+        assert scattered == 0, table
+    assert seen > 5_000
+
+
 def test_an_order_found_to_be_completed_earlier_leaves_the_session_that_it_was_in(project: Project) -> None:
     def order(number: int, minute: int, visitor: str) -> bytes:
         told = {"order_id": "o1", "products": [{"product_id": "p", "price": 1}]}
@@ -375,11 +401,52 @@ def test_a_price_of_a_late_day_splits_what_held_then_and_one_that_is_taken_back_
     assert prices(ordered(8, 15, 6)) == [(-3, 8), (0, 5), (15, 6)]
     assert prices(ordered(9, 2, 5)) == [(-3, 8), (0, 5)]
     assert project.differences() == []
-    # A price that somebody deleted by hand comes back when the product is asked for, though no day of it has changed.
-    project.connection.execute("delete from marts.dim_product_prices where price_minor = 5")
+    # A price that somebody deleted by hand comes back when it is asked for, though no day of it has changed.
+    (key,) = project.connection.execute(
+        "delete from marts.dim_product_prices where price_minor = 5 returning offer_day"
+    ).fetchone() or ("",)
     assert prices() == [(-3, 8)]
-    project.connection.execute("insert into ops.model_keys_due values ('marts.dim_product_prices', 'p')")
+    project.connection.execute(
+        "insert into ops.model_keys_due values ('marts.dim_product_prices', %s)", [key]
+    )
     assert prices() == [(-3, 8), (0, 5)]
+
+
+def test_prices_that_come_go_and_move_in_any_order_are_those_of_all_days(project: Project) -> None:
+    days_s = """
+        with compared as (
+            select *, lag(price_minor) over (partition by product_id, currency order by day) as before
+            from marts.fct_product_prices_daily
+        )
+        select product_id, currency, price_minor, before, day,
+            lead(day) over (partition by product_id, currency order by day) as until
+        from compared where price_minor is distinct from before order by 1, 2, 5"""
+    known = """
+        select product_id, currency, price_minor, previous_price_minor, valid_from, valid_to
+        from marts.dim_product_prices order by 1, 2, 5"""
+    rng = random.Random(5)
+    number, seen = 0, 0
+    for _ in range(12):
+        sent = []
+        for _ in range(rng.choice([1, 2, 6])):
+            number += 1
+            told = {
+                "product_id": rng.choice("pq"),
+                "price": rng.randint(1, 3),
+                "currency": rng.choice(["EUR", "JPY"]),
+            }
+            # An order of an earlier day than was known of it takes that day's price away.
+            if rng.random() < 0.5:
+                line = {"product_id": told.pop("product_id"), "price": told.pop("price"), "quantity": 1}
+                told |= {"order_id": f"o{rng.randint(1, 4)}", "products": [line]}
+            name = "Order Completed" if "order_id" in told else "Product Viewed"
+            sent.append(event(number, event=name, timestamp=at(1440 * -rng.randint(1, 15)), properties=told))
+        project.load([raw(one) for one in sent])
+        project.run("--select", "+dim_product_prices")
+        prices = project.connection.execute(known).fetchall()
+        assert prices == project.connection.execute(days_s).fetchall()
+        seen = max(seen, len(prices))
+    assert seen > 10
 
 
 def test_a_late_sale_or_count_moves_the_stock_from_its_day_to_the_next_count_and_no_further(

@@ -11,6 +11,7 @@
     ",
     emits={'user_id': 'user_id'},
     indexes=[{'columns': ['user_id']}],
+    cluster_by='seen_at',
 ) }}
 
 with

@@ -8,6 +8,7 @@
     ",
     emits={'order_id': 'order_id', 'ordered_on': 'ordered_on'},
     indexes=[{'columns': ['order_id']}, {'columns': ['ordered_on']}],
+    cluster_by='ordered_at',
 ) }}
 
 with

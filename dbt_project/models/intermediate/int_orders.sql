@@ -12,6 +12,7 @@
         {'columns': ['message_id']},
         {'columns': ['user_id']},
     ],
+    cluster_by='ordered_at',
 ) }}
 
 with

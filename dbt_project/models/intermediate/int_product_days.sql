@@ -4,6 +4,7 @@
     dirty_keys="{{ changed('int_order_lines', 'ordered_on', 'date') }}",
     emits={'product_id': 'product_id'},
     indexes=[{'columns': ['day']}, {'columns': ['product_id']}],
+    cluster_by='day',
 ) }}
 
 with

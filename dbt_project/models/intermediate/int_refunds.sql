@@ -12,6 +12,7 @@
     ",
     emits={'order_id': 'order_id'},
     indexes=[{'columns': ['order_id']}],
+    cluster_by='refunded_at',
 ) }}
 
 -- What of a refund is merchandise; shipping and tax given back are no part of revenue.

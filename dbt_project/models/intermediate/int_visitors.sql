@@ -6,8 +6,12 @@
         select anonymous_id from {{ ref('stg_events') }}
         where user_id is not null and batch_id in ({{ changed('stg_events', 'batch_id', 'bigint') }})
     ",
-    emits={'anonymous_id': {'key': 'anonymous_id', 'of': ['user_id']}},
+    emits={
+        'anonymous_id': {'key': 'anonymous_id', 'of': ['user_id']},
+        'person_id': {'key': "'customer ' || user_id", 'of': ['anonymous_id', 'user_id']},
+    },
     indexes=[{'columns': ['anonymous_id'], 'unique': true}],
+    cluster_by='named_at',
 ) }}
 
 with

@@ -9,6 +9,7 @@
         {{ changed('dim_persons', 'customer_id') }}
     ",
     emits={'user_id': 'user_id'},
+    cluster_by='last_seen_at',
 ) }}
 
 with
@@ -34,7 +35,7 @@ persons as (
 
     select * from {{ ref('dim_persons') }}
     where customer_id is not null
-        {{ and_dirty('customer_id') }}
+        {{ and_dirty_by_index('customer_id') }}
 
 ),
 

@@ -6,6 +6,7 @@
     dirty_keys="{{ changed('fct_sessions', 'person_id') }}",
     emits={'customer_id': {'key': 'customer_id', 'of': ['visitors', 'sessions']}},
     indexes=[{'columns': ['customer_id']}],
+    cluster_by='last_touch_at',
 ) }}
 
 with

@@ -11,6 +11,7 @@
     ",
     emits={'user_id': 'user_id', 'day': 'day'},
     indexes=[{'columns': ['user_id']}, {'columns': ['day']}],
+    cluster_by='day',
 ) }}
 
 with

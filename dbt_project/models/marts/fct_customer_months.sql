@@ -4,6 +4,7 @@
     dirty_keys="{{ changed('fct_customer_days', 'user_id') }}",
     emits={'user_id': 'user_id'},
     indexes=[{'columns': ['user_id']}],
+    cluster_by='month',
 ) }}
 
 with

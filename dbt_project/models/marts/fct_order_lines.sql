@@ -4,6 +4,7 @@
     dirty_keys="{{ changed('int_order_lines', 'order_id') }}",
     emits={'order_id': 'order_id', 'product_id': 'product_id', 'ordered_on': 'ordered_on'},
     indexes=[{'columns': ['ordered_on']}, {'columns': ['product_id']}],
+    cluster_by='ordered_at',
 ) }}
 
 with

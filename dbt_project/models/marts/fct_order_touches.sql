@@ -23,6 +23,7 @@
     emits={'ordered_on': 'ordered_on'},
     indexes=[{'columns': ['order_id']}, {'columns': ['session_id']}, {'columns': ['person_id', 'ordered_at']},
         {'columns': ['ordered_on']}],
+    cluster_by='ordered_at',
 ) }}
 
 with

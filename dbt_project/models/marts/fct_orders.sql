@@ -20,6 +20,7 @@
         {'columns': ['user_id']},
         {'columns': ['session_id']},
     ],
+    cluster_by='ordered_at',
 ) }}
 
 with

@@ -14,6 +14,7 @@
         {'columns': ['refunded_hour']},
         {'columns': ['user_id']},
     ],
+    cluster_by='refunded_at',
 ) }}
 
 with

@@ -1,3 +1,5 @@
+-- Whose the sessions of a visitor are that turned out to be somebody is looked up by whose they were: that index is there
+-- for the persons, and one more by visitor would be written all over by each run.
 {{ config(
     key='session_id',
     unique_key='session_id',
@@ -6,6 +8,12 @@
         union all
         select session_id from {{ this }}
         where anonymous_id in ({{ changed('int_visitors', 'anonymous_id') }})
+            and person_id = any(array(
+                select 'visitor ' || changed.anonymous_id
+                from ({{ changed('int_visitors', 'anonymous_id') }}) as changed (anonymous_id)
+                union all
+                {{ changed('int_visitors', 'person_id') }}
+            ))
         union all
         {{ changed('fct_orders', 'session_id') }}
     ",
@@ -19,7 +27,6 @@
     },
     indexes=[
         {'columns': ['started_hour']},
-        {'columns': ['anonymous_id']},
         {'columns': ['person_id', 'started_at', 'anonymous_id']},
         {'columns': ['ended_at']},
     ],
@@ -45,7 +52,7 @@ orders as (
 
     from {{ ref('fct_orders') }}
     where session_id is not null
-        {{ and_dirty('session_id') }}
+        {{ and_dirty_by_index('session_id') }}
     group by session_id
 
 ),

@@ -5,6 +5,7 @@
     dirty_keys="{{ changed('fct_sessions', 'started_hour', 'timestamp') }}",
     emits={'day': 'day'},
     indexes=[{'columns': ['day']}],
+    cluster_by='hour',
 ) }}
 
 with

@@ -1,67 +1,100 @@
--- A product is asked for only where a changed day has another price than was known of it, or has lost the price that
--- began there. A day at the price that holds anyway changes nothing. Then the days that can begin a price are compared:
--- those that began one before, those that changed, and the day after each. Between them no price begins, so the one
--- before in this list has the price of the day before.
+-- By offer, a product in a currency, and not all of its prices: what came before the first that changed stays as it is.
+-- Asked for are the days whose price isn't the one known of them, those of a price that began and are gone, the day after
+-- each, and the price before each, which may end on another day. A day at the price that holds anyway changes nothing.
 {{ config(
-    key='product_id',
+    key='offer_day',
     unique_key=['product_id', 'currency', 'valid_from'],
     dirty_keys="
-        select days.product_id
-        from {{ ref('fct_product_prices_daily') }} as days
-        left join {{ this }} as known
-            on days.product_id = known.product_id
-            and days.currency = known.currency
-            and days.day >= known.valid_from
-            and days.day < coalesce(known.valid_to, 'infinity')
-        where days.day in ({{ changed('fct_product_prices_daily', 'day', 'date') }})
-            and days.product_id in ({{ changed('fct_product_prices_daily', 'product_id') }})
-            and days.price_minor is distinct from known.price_minor
+        with changed as (
+            select key, cast(substring(key, 1, 10) as date) as day, substring(key, 12) as offer_id
+            from ({{ changed('fct_product_prices_daily', 'offer_day') }}) as changed (key)
+        ),
+        moved as (
+            select changed.*
+            from changed
+            inner join {{ ref('fct_product_prices_daily') }} as days
+                on changed.offer_id = days.offer_id and changed.day = days.day
+            left join lateral (
+                select known.price_minor from {{ this }} as known
+                where known.offer_id = changed.offer_id and known.valid_from <= changed.day
+                order by known.valid_from desc
+                limit 1
+            ) as known on true
+            where days.price_minor is distinct from known.price_minor
+            union all
+            select changed.*
+            from changed
+            inner join {{ this }} as known on changed.key = known.offer_day
+            left join {{ ref('fct_product_prices_daily') }} as days
+                on changed.offer_id = days.offer_id and changed.day = days.day
+            where days.day is null
+        )
+        select key from moved
         union all
-        select known.product_id
-        from {{ this }} as known
-        left join {{ ref('fct_product_prices_daily') }} as days
-            on known.valid_from = days.day
-            and known.product_id = days.product_id
-            and known.currency = days.currency
-        where known.valid_from in ({{ changed('fct_product_prices_daily', 'day', 'date') }})
-            and days.day is null
+        select cast(after.day as text) || ' ' || moved.offer_id
+        from moved
+        cross join lateral (
+            select days.day from {{ ref('fct_product_prices_daily') }} as days
+            where days.offer_id = moved.offer_id and days.day > moved.day
+            order by days.day
+            limit 1
+        ) as after
+        union all
+        select before.offer_day
+        from moved
+        cross join lateral (
+            select known.offer_day from {{ this }} as known
+            where known.offer_id = moved.offer_id and known.valid_from < moved.day
+            order by known.valid_from desc
+            limit 1
+        ) as before
     ",
-    emits={'product_id': 'product_id'},
-    indexes=[{'columns': ['product_id']}],
+    indexes=[{'columns': ['offer_day']}, {'columns': ['offer_id', 'valid_from']}, {'columns': ['product_id']}],
+    cluster_by='valid_from',
 ) }}
 
+{# The days that are asked for and those that began a price, from the one before the first that is asked for: between
+   them no price begins, so the one before in this list has the price of the day before. #}
 {% set asked %}
+earliest as (
+
+    select
+        substring(key, 12) as offer_id,
+        min(cast(substring(key, 1, 10) as date)) as day
+    from dirty_keys
+    group by substring(key, 12)
+
+),
+
+since as (
+
+    select
+        earliest.offer_id,
+        coalesce(before.valid_from, earliest.day) as day
+    from earliest
+    left join lateral (
+        select known.valid_from from {{ this }} as known
+        where known.offer_id = earliest.offer_id and known.valid_from < earliest.day
+        order by known.valid_from desc
+        limit 1
+    ) as before on true
+
+),
+
 asked as (
 
-    select product_id, currency, valid_from as day
-    from {{ this }}
-    where product_id in (select key from dirty_keys)
+    select
+        substring(key, 12) as offer_id,
+        cast(substring(key, 1, 10) as date) as day
+    from dirty_keys
 
     union
 
-    select product_id, currency, day
-    from {{ ref('fct_product_prices_daily') }}
-    where day in ({{ changed('fct_product_prices_daily', 'day', 'date') }})
-        and product_id in (select key from dirty_keys)
-
-    union
-
-    select known.product_id, known.currency, after.day
-    from (select distinct product_id, currency from {{ this }} where product_id in (select key from dirty_keys)) as known
-    cross join ({{ changed('fct_product_prices_daily', 'day', 'date') }}) as changed (day)
-    cross join lateral (
-        select days.day
-        from {{ ref('fct_product_prices_daily') }} as days
-        where days.product_id = known.product_id and days.currency = known.currency and days.day > changed.day
-        order by days.day
-        limit 1
-    ) as after
-
-    union
-
-    select product_id, currency, day
-    from {{ ref('fct_product_prices_daily') }}
-    where product_id in ({{ asked_for() }})
+    select
+        since.offer_id,
+        known.valid_from as day
+    from since
+    inner join {{ this }} as known on since.offer_id = known.offer_id and since.day <= known.valid_from
 
 ),
 {% endset %}
@@ -73,10 +106,11 @@ with
 days as (
 
     select days.*
-    from {{ ref('fct_product_prices_daily') }} as days
-    {{ in_increments(
-        "inner join asked on days.day = asked.day and days.product_id = asked.product_id and days.currency = asked.currency"
-    ) }}
+    from
+        -- Each looked up: by its statistics Postgres would rather read all days.
+        {{ in_increments("asked cross join lateral (select * from") }}
+        {{ ref('fct_product_prices_daily') }}
+        {{ in_increments("where offer_id = asked.offer_id and day = asked.day limit 1)") }} as days
 
 ),
 
@@ -102,6 +136,8 @@ final as (
     select
         product_id,
         currency,
+        offer_id,
+        cast(day as {{ dbt.type_string() }}) || ' ' || offer_id as offer_day,
         price_minor,
         previous_price_minor,
         day as valid_from,
@@ -113,3 +149,5 @@ final as (
 )
 
 select * from final
+where true
+    {{ and_dirty('offer_day') }}

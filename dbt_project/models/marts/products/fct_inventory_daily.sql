@@ -35,6 +35,7 @@
         {'columns': ['stock_day']}, {'columns': ['product_id']}, {'columns': ['stock_id', 'day']}, {'columns': ['day']},
         {'columns': ['until']},
     ],
+    cluster_by='day',
 ) }}
 
 {% set asked %}
@@ -52,13 +53,16 @@ asked as (
 
     select
         earliest.stock_id,
-        coalesce(max(stated.day), '-infinity') as since
+        coalesce(stated.day, '-infinity') as since
     from earliest
-    left join {{ ref('fct_stock_days') }} as stated
-        on earliest.stock_id = stated.stock_id
-        and earliest.day >= stated.day
-        and stated.stated_on_hand is not null
-    group by earliest.stock_id
+    left join lateral (
+        select days.day from {{ ref('fct_stock_days') }} as days
+        where days.stock_id = earliest.stock_id
+            and days.day <= earliest.day
+            and days.stated_on_hand is not null
+        order by days.day desc
+        limit 1
+    ) as stated on true
 
 ),
 {% endset %}
@@ -70,8 +74,11 @@ with
 days as (
 
     select days.*
-    from {{ ref('fct_stock_days') }} as days
-    {{ in_increments("inner join asked on days.stock_id = asked.stock_id and days.day >= asked.since") }}
+    from
+        -- Each stock looked up (`offset 0`): by its statistics Postgres would rather read all days.
+        {{ in_increments("asked cross join lateral (select * from") }}
+        {{ ref('fct_stock_days') }}
+        {{ in_increments("where stock_id = asked.stock_id and day >= asked.since offset 0)") }} as days
 
 ),
 

@@ -11,6 +11,7 @@
     ",
     emits={'product_id': 'product_id'},
     indexes=[{'columns': ['day']}, {'columns': ['product_id']}],
+    cluster_by='day',
 ) }}
 
 with

@@ -8,6 +8,7 @@
     ",
     emits={'day': 'day'},
     indexes=[{'columns': ['day']}],
+    cluster_by='day',
 ) }}
 
 with

@@ -10,10 +10,13 @@
         {{ changed('stg_product_updates', 'updated_on', 'date') }}
     ",
     emits={
-        'product_id': {'key': 'product_id', 'of': ['day', 'currency', 'price_minor']},
-        'day': {'key': 'day', 'of': ['product_id', 'currency', 'price_minor']},
+        'offer_day': {
+            'key': "cast(day as " ~ dbt.type_string() ~ ") || ' ' || offer_id",
+            'of': ['day', 'offer_id', 'price_minor'],
+        },
     },
-    indexes=[{'columns': ['day']}, {'columns': ['product_id', 'currency', 'day']}],
+    indexes=[{'columns': ['day']}, {'columns': ['offer_id', 'day']}],
+    cluster_by='day',
 ) }}
 
 with
@@ -105,6 +108,7 @@ final as (
         day,
         product_id,
         currency,
+        {{ dbt.hash("product_id || '|' || currency") }} as offer_id,
         price_minor,
         lowest_price_minor,
         highest_price_minor

@@ -9,6 +9,7 @@
     ",
     emits={'day': 'day'},
     indexes=[{'columns': ['day']}],
+    cluster_by='day',
 ) }}
 
 {% set columns -%}

@@ -9,6 +9,7 @@
     ",
     emits={'stock_day': "cast(day as " ~ dbt.type_string() ~ ") || ' ' || stock_id"},
     indexes=[{'columns': ['day']}, {'columns': ['stock_id', 'day']}],
+    cluster_by='day',
 ) }}
 
 with

@@ -10,6 +10,7 @@
     ",
     emits={'attempted_on': 'attempted_on', 'attempted_hour': 'attempted_hour'},
     indexes=[{'columns': ['payment_key']}, {'columns': ['attempted_on']}, {'columns': ['attempted_hour']}],
+    cluster_by='attempted_at',
 ) }}
 
 with

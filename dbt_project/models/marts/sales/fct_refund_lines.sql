@@ -11,6 +11,7 @@
     ",
     emits={'product_id': 'product_id', 'refunded_on': 'refunded_on'},
     indexes=[{'columns': ['order_id']}, {'columns': ['refunded_on']}, {'columns': ['product_id']}],
+    cluster_by='refunded_on',
 ) }}
 
 with

@@ -9,7 +9,16 @@
     ",
 ) }}
 
+-- Read twice, once a use: what is used twice is kept meanwhile, on disk where it is much.
 with
+
+levels as (
+
+    select * from {{ ref('fct_inventory_daily') }}
+    where true
+        {{ and_dirty('product_id') }}
+
+),
 
 inventory as (
 
@@ -35,7 +44,7 @@ spans as (
         max(day) as last_day,
         min(case when on_hand is not null then day end) as known_from
 
-    from inventory
+    from levels
     group by product_id
 
 ),
