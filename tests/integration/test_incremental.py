@@ -426,9 +426,9 @@ def test_prices_that_come_go_and_move_in_any_order_are_those_of_all_days(project
         from marts.dim_product_prices order by 1, 2, 5"""
     rng = random.Random(5)
     number, seen = 0, 0
-    for _ in range(12):
+    for _ in range(7):
         sent = []
-        for _ in range(rng.choice([1, 2, 6])):
+        for _ in range(rng.choice([1, 2, 9])):
             number += 1
             told = {
                 "product_id": rng.choice("pq"),
@@ -545,6 +545,10 @@ def test_a_visit_before_all_others_or_a_login_moves_first_touch_and_counts_of_ea
         ("customer u", 1, 1, "referral", "referral"), ("visitor phone", 1, 3, "social", "paid"),
     ]  # fmt: skip
     assert persons(visit(5, 10, "phone", "affiliate", "u")) == [("customer u", 2, 5, "social", "affiliate")]
+    # Another one's phone since: what nobody had logged in for goes with it.
+    assert persons(visit(6, 12, "phone", "email", "v")) == [
+        ("customer u", 2, 2, "referral", "affiliate"), ("customer v", 1, 4, "social", "email"),
+    ]  # fmt: skip
     assert project.differences() == []
 
 
