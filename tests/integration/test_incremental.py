@@ -336,6 +336,15 @@ def test_a_full_build_doesn_t_scatter_a_day_over_the_whole_table(project: Projec
         seen += rows
         assert scattered == 0, table
     assert seen > 5_000
+    # Nor does a short row that comes later go where a longer one had no place: into the end of any page of the build.
+    pages = "select min((ctid::text::point)[0]), max((ctid::text::point)[0]) from staging.stg_events"
+    project.connection.execute("vacuum staging.stg_events")
+    _, last = project.connection.execute(pages).fetchone() or (0, 0)
+    project.load([raw(event(number, timestamp=at(number))) for number in range(200)])
+    project.run()
+    newest = " where batch_id = (select max(batch_id) from ops.ledger)"
+    first, _ = project.connection.execute(pages + newest).fetchone() or (0, 0)  # type: ignore[call-overload]
+    assert first >= last > 100
 
 
 def test_an_order_found_to_be_completed_earlier_leaves_the_session_that_it_was_in(project: Project) -> None:
