@@ -30,6 +30,13 @@
 {%- endmacro %}
 
 
+{# A relation; in increments its rows for which the condition holds with a row of `asked`, each looked up in the index. By its
+   statistics of a long table Postgres would rather read all of it; `offset 0` leaves it no choice. #}
+{% macro looked_up(relation, condition) -%}
+    {{ in_increments("asked cross join lateral (select * from") }} {{ relation }} {{ in_increments("where " ~ condition ~ " offset 0)") }}
+{%- endmacro %}
+
+
 {# The keys of one kind that a model changed since the asking model last read it: a query with one column. #}
 {% macro changed(model_name, kind, type='text') -%}
     select cast(changes_read.key as {{ type }})

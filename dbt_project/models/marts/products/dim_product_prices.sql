@@ -106,11 +106,7 @@ with
 days as (
 
     select days.*
-    from
-        -- Each looked up: by its statistics Postgres would rather read all days.
-        {{ in_increments("asked cross join lateral (select * from") }}
-        {{ ref('fct_product_prices_daily') }}
-        {{ in_increments("where offer_id = asked.offer_id and day = asked.day limit 1)") }} as days
+    from {{ looked_up(ref('fct_product_prices_daily'), 'offer_id = asked.offer_id and day = asked.day') }} as days
 
 ),
 

@@ -74,11 +74,7 @@ with
 days as (
 
     select days.*
-    from
-        -- Each stock looked up (`offset 0`): by its statistics Postgres would rather read all days.
-        {{ in_increments("asked cross join lateral (select * from") }}
-        {{ ref('fct_stock_days') }}
-        {{ in_increments("where stock_id = asked.stock_id and day >= asked.since offset 0)") }} as days
+    from {{ looked_up(ref('fct_stock_days'), 'stock_id = asked.stock_id and day >= asked.since') }} as days
 
 ),
 
