@@ -1,5 +1,5 @@
--- Whose the sessions of a visitor are that turned out to be somebody is looked up by whose they were: that index is there
--- for the persons, and one more by visitor would be written all over by each run.
+-- The sessions of a visitor that turned out to be somebody, those in which nobody was logged in, are looked up by whose they
+-- were: that index is there for the persons, and one more by visitor would be written all over by each run.
 {{ config(
     key='session_id',
     unique_key='session_id',
@@ -7,7 +7,8 @@
         {{ changed('int_events_sessionized', 'session_id') }}
         union all
         select session_id from {{ this }}
-        where anonymous_id in ({{ changed('int_visitors', 'anonymous_id') }})
+        where user_id is null
+            and anonymous_id in ({{ changed('int_visitors', 'anonymous_id') }})
             and person_id = any(array(
                 select 'visitor ' || changed.anonymous_id
                 from ({{ changed('int_visitors', 'anonymous_id') }}) as changed (anonymous_id)
