@@ -73,7 +73,7 @@ def test_no_table_of_increments_waits_until_a_fifth_of_it_is_dead_for_its_vacuum
     row = warehouse.execute(
         "select reloptions from pg_class where oid = 'staging.stg_events'::regclass"
     ).fetchone()
-    assert row == (["autovacuum_vacuum_scale_factor=0.01"],)
+    assert row == (["autovacuum_vacuum_scale_factor=0.01", "fillfactor=90"],)
 
 
 def test_every_test_runs_in_exactly_one_layer(run):
