@@ -8,7 +8,7 @@
     ",
     emits={
         'anonymous_id': {'key': 'anonymous_id', 'of': ['user_id']},
-        'person_id': {'key': "'customer ' || user_id", 'of': ['anonymous_id', 'user_id']},
+        'person_id': {'key': customer_person('user_id'), 'of': ['anonymous_id', 'user_id']},
     },
     indexes=[{'columns': ['anonymous_id'], 'unique': true}],
     cluster_by='named_at',

@@ -58,7 +58,7 @@ owned as (
         orders.ordered_on,
         orders.currency,
         orders.net_before_refunds_minor as revenue_minor,
-        coalesce(own_sessions.person_id, 'customer ' || orders.user_id) as person_id
+        coalesce(own_sessions.person_id, {{ customer_person('orders.user_id') }}) as person_id
 
     from orders
     left join own_sessions on orders.session_id = own_sessions.session_id

@@ -10,7 +10,7 @@
         where user_id is null
             and anonymous_id in ({{ changed('int_visitors', 'anonymous_id') }})
             and person_id = any(array(
-                select 'visitor ' || changed.anonymous_id
+                select {{ visitor_person('changed.anonymous_id') }}
                 from ({{ changed('int_visitors', 'anonymous_id') }}) as changed (anonymous_id)
                 union all
                 {{ changed('int_visitors', 'person_id') }}
@@ -100,7 +100,9 @@ final as (
         sessions.user_id,
         -- Who the visitor turned out to be, also in the sessions in which nobody was logged in.
         coalesce(sessions.user_id, visitors.user_id) as customer_id,
-        coalesce('customer ' || coalesce(sessions.user_id, visitors.user_id), 'visitor ' || sessions.anonymous_id) as person_id,
+        coalesce(
+            {{ customer_person('coalesce(sessions.user_id, visitors.user_id)') }}, {{ visitor_person('sessions.anonymous_id') }}
+        ) as person_id,
         started_at,
         {{ utc_day('started_at') }} as started_on,
         {{ utc_hour('started_at') }} as started_hour,
