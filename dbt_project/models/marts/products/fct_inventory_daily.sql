@@ -30,10 +30,11 @@
     emits={
         'product_id': 'product_id',
         'from_day': {'key': 'stock_day', 'of': ['product_id', 'on_hand', 'delivered', 'sold']},
+        'month': {'key': 'month', 'of': ['product_id', 'day', 'on_hand', 'delivered', 'sold']},
     },
     indexes=[
         {'columns': ['stock_day']}, {'columns': ['product_id']}, {'columns': ['stock_id', 'day']}, {'columns': ['day']},
-        {'columns': ['until']},
+        {'columns': ['until']}, {'columns': ['month']},
     ],
     cluster_by='day',
 ) }}
@@ -105,6 +106,7 @@ final as (
 
     select
         day,
+        {{ month_of('day') }} as month,
         product_id,
         fulfilment_centre,
         stock_id,

@@ -1,4 +1,3 @@
--- What a product's whole history is added up from.
 {{ config(
     key='day',
     unique_key=['day', 'product_id'],
@@ -9,8 +8,8 @@
         union all
         {{ changed('fct_refund_lines', 'refunded_on', 'date') }}
     ",
-    emits={'product_id': 'product_id'},
-    indexes=[{'columns': ['day']}, {'columns': ['product_id']}],
+    emits={'month': 'month'},
+    indexes=[{'columns': ['day']}, {'columns': ['month']}],
     cluster_by='day',
 ) }}
 
@@ -94,6 +93,7 @@ final as (
 
     select
         day,
+        {{ month_of('day') }} as month,
         product_id,
         cast(sum(clicks) as bigint) as clicks,
         cast(sum(views) as bigint) as views,

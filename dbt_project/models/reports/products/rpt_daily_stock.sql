@@ -48,6 +48,20 @@ reach as (
 
 ),
 
+asked as (
+
+    select first_day from reach
+
+),
+
+-- Looked up by their ends: nearly all of a long history began before.
+inventory as (
+
+    select inventory.*
+    from {{ looked_up(ref('fct_inventory_daily'), 'until > asked.first_day') }} as inventory
+
+),
+
 held as (
 
     select
@@ -60,7 +74,7 @@ held as (
         least(inventory.until - 1, reach.last_day) as last_day
 
     from reach
-    inner join {{ ref('fct_inventory_daily') }} as inventory
+    inner join inventory
         on reach.last_day >= inventory.day and reach.first_day < inventory.until
 
 ),

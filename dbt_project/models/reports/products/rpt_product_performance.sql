@@ -2,7 +2,7 @@
     key='product_id',
     unique_key='product_id',
     dirty_keys="
-        {{ changed('fct_product_days', 'product_id') }}
+        {{ changed('fct_product_months', 'product_id') }}
         union all
         {{ changed('dim_products', 'product_id') }}
     ",
@@ -10,9 +10,9 @@
 
 with
 
-days as (
+months as (
 
-    select * from {{ ref('fct_product_days') }}
+    select * from {{ ref('fct_product_months') }}
     where true
         {{ and_dirty('product_id') }}
 
@@ -39,7 +39,7 @@ summed as (
         cast(sum(refunds) as bigint) as refunds,
         cast(sum(returned_units) as bigint) as returned_units
 
-    from days
+    from months
     group by product_id
 
 ),

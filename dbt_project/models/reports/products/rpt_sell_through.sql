@@ -3,27 +3,33 @@
     key='product_id',
     unique_key='product_id',
     dirty_keys="
+        {{ changed('fct_stock_months', 'product_id') }}
+        union all
         {{ changed('fct_inventory_daily', 'product_id') }}
         union all
         {{ changed('dim_products', 'product_id') }}
     ",
 ) }}
 
--- Read twice, once a use: what is used twice is kept meanwhile, on disk where it is much.
 with
 
-levels as (
+months as (
 
-    select * from {{ ref('fct_inventory_daily') }}
+    select
+        *,
+        min(known_from) over (partition by product_id) as known_since
+
+    from {{ ref('fct_stock_months') }}
     where true
         {{ and_dirty('product_id') }}
 
 ),
 
-inventory as (
+-- What the fulfilment centres hold since their last movement.
+levels as (
 
     select * from {{ ref('fct_inventory_daily') }}
-    where true
+    where until = cast('9999-12-31' as date)
         {{ and_dirty('product_id') }}
 
 ),
@@ -36,39 +42,56 @@ products as (
 
 ),
 
-spans as (
+totals as (
 
     select
         product_id,
-        min(day) as first_day,
-        max(day) as last_day,
-        min(case when on_hand is not null then day end) as known_from
+        min(first_day) as first_day,
+        max(last_day) as last_day,
+        cast(sum(delivered) as bigint) as delivered,
+        cast(sum(sold) as bigint) as sold,
+        sum(
+            case
+                when known_from = known_since then sold_since_known
+                when month > known_since then sold
+                else 0
+            end
+        ) as sold_since_known
+
+    from months
+    group by product_id
+
+),
+
+held as (
+
+    select
+        product_id,
+        sum(on_hand) as on_hand,
+        count(*) - count(on_hand) as unknown_centres
 
     from levels
     group by product_id
 
 ),
 
+-- Of each product the last days, found in the index.
 summed as (
 
     select
-        inventory.product_id,
-        spans.first_day,
-        spans.last_day,
-        spans.known_from,
-        cast(sum(inventory.delivered) as bigint) as delivered,
-        cast(sum(inventory.sold) as bigint) as sold,
-        sum(case when inventory.day >= spans.known_from then inventory.sold else 0 end) as sold_since_known,
-        sum(
-            case when inventory.day > {{ add_days('spans.last_day', -days_looked_at) }} then inventory.sold else 0 end
-        ) as sold_lately,
-        -- The last row of each fulfilment centre.
-        sum(case when inventory.until > spans.last_day then inventory.on_hand end) as on_hand,
-        sum(case when inventory.until > spans.last_day and inventory.on_hand is null then 1 else 0 end) as unknown_centres
+        totals.*,
+        lately.sold as sold_lately,
+        held.on_hand,
+        held.unknown_centres
 
-    from inventory
-    inner join spans on inventory.product_id = spans.product_id
-    group by inventory.product_id, spans.first_day, spans.last_day, spans.known_from
+    from totals
+    inner join held on totals.product_id = held.product_id
+    cross join lateral (
+        select sum(days.sold) as sold
+        from {{ ref('fct_inventory_daily') }} as days
+        where days.product_id = totals.product_id
+            and days.day > {{ add_days('totals.last_day', -days_looked_at) }}
+    ) as lately
 
 ),
 
