@@ -63,29 +63,43 @@ numbers as (
 
 ),
 
+-- Counted before months are made of them: there are as many spans as months, not as orders.
+spans as (
+
+    select
+        first_active_month,
+        last_month,
+        count(*) as customers
+
+    from marked
+    group by first_active_month, last_month
+
+),
+
 -- Active is a customer in the month of an order and in each that begins before they would be lost.
 marks as (
 
     select
-        {{ add_months('marked.first_active_month', 'cast(numbers.generated_number as integer) - 1') }} as month,
-        1 as active,
+        {{ add_months('spans.first_active_month', 'cast(numbers.generated_number as integer) - 1') }} as month,
+        spans.customers as active,
         0 as new,
         0 as lost
 
-    from marked
+    from spans
     cross join numbers
-    where {{ add_months('marked.first_active_month', 'cast(numbers.generated_number as integer) - 1') }} <= marked.last_month
+    where {{ add_months('spans.first_active_month', 'cast(numbers.generated_number as integer) - 1') }} <= spans.last_month
 
     union all
 
     select
         month,
         0 as active,
-        1 as new,
+        count(*) as new,
         0 as lost
 
     from marked
     where is_first
+    group by month
 
     union all
 
