@@ -5,7 +5,8 @@
       unique_key  column or columns that tell rows of a key apart
       dirty_keys  query of the keys to recompute, from `changed(…)` of every model it reads, or `new_batches()`
       emits       {kind: expression}: keys of changed rows, old and new, for the models that read this one; or
-                  {kind: {key: expression, of: [columns]}}: of rows that changed in these columns
+                  {kind: {key: expression, of: [columns]}}: of rows that changed in these columns, which tell the rows of
+                  a key apart (a row that went and two like it that came would be no change)
       append      true where rows only ever come: nothing is compared
       cluster_by  column in whose order a full build writes the rows, as increments do that come day by day: what is
                   recomputed together then lies together, however long the history

@@ -499,6 +499,26 @@ def test_a_late_sale_or_count_moves_the_stock_from_its_day_to_the_next_count_and
     assert project.differences() == []
 
 
+def test_a_sale_that_moves_to_another_centre_and_one_like_it_are_two_in_the_product_s_month(
+    project: Project,
+) -> None:
+    def sold(number: int, minute: int, order: str, centre: str) -> bytes:
+        line = {"product_id": "p", "price": 1, "quantity": 1}
+        told = {"order_id": order, "fulfilment_centre": centre, "products": [line]}
+        return raw(event(number, event="Order Completed", timestamp=at(minute), properties=told))
+
+    def pieces(*sent: bytes) -> list[tuple[int]]:
+        """Load these; pieces sold in the product's month."""
+        project.load(list(sent))
+        project.run()
+        return project.connection.execute("select sold from marts.fct_stock_months").fetchall()  # type: ignore[return-value]
+
+    assert pieces(sold(1, 9, "o1", "a")) == [(1,)]
+    # Completed before, in another centre: a row goes, and two come that differ from it in their centre alone.
+    assert pieces(sold(2, 5, "o1", "b"), sold(3, 7, "o2", "c")) == [(2,)]
+    assert project.differences() == []
+
+
 def test_a_renamed_product_has_its_new_name_on_each_day_that_it_was_sold(project: Project) -> None:
     def ordered(number: int, day: int, **more: str) -> dict[str, Any]:
         line = {"product_id": "p", "price": 5, "quantity": 1, **more}

@@ -30,7 +30,7 @@
     emits={
         'product_id': 'product_id',
         'from_day': {'key': 'stock_day', 'of': ['product_id', 'on_hand', 'delivered', 'sold']},
-        'month': {'key': 'month', 'of': ['product_id', 'day', 'on_hand', 'delivered', 'sold']},
+        'month': {'key': 'month', 'of': ['stock_day', 'on_hand', 'delivered', 'sold']},
     },
     indexes=[
         {'columns': ['stock_day']}, {'columns': ['product_id']}, {'columns': ['stock_id', 'day']}, {'columns': ['day']},
