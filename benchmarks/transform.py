@@ -47,6 +47,7 @@ EVENTS_PER_SESSION = 5.6
 #: Of the small history: more than the 90 days that an event may be late.
 DAYS = 120
 BATCH = 5_000
+#: Models with a row an event.
 BY_EVENT = ["stg_events", "stg_product_interactions", "int_events_sessionized", "fct_product_interactions"]
 END = datetime(2026, 11, 1, tzinfo=UTC)
 

@@ -33,7 +33,7 @@
         'month': {'key': 'month', 'of': ['stock_day', 'on_hand', 'delivered', 'sold']},
     },
     indexes=[
-        {'columns': ['stock_day']}, {'columns': ['product_id']}, {'columns': ['stock_id', 'day']}, {'columns': ['day']},
+        {'columns': ['stock_day']}, {'columns': ['stock_id', 'day']}, {'columns': ['day']},
         {'columns': ['until']}, {'columns': ['month']},
     ],
     cluster_by='day',

@@ -38,19 +38,13 @@ days as (
 
 ),
 
-reach as (
+asked as (
 
     select
         min(day) as first_day,
         max(day) as last_day
 
     from days
-
-),
-
-asked as (
-
-    select first_day from reach
 
 ),
 
@@ -70,12 +64,12 @@ held as (
         inventory.delivered,
         inventory.sold,
         inventory.day as since,
-        greatest(inventory.day, reach.first_day) as first_day,
-        least(inventory.until - 1, reach.last_day) as last_day
+        greatest(inventory.day, asked.first_day) as first_day,
+        least(inventory.until - 1, asked.last_day) as last_day
 
-    from reach
+    from asked
     inner join inventory
-        on reach.last_day >= inventory.day and reach.first_day < inventory.until
+        on asked.last_day >= inventory.day and asked.first_day < inventory.until
 
 ),
 
