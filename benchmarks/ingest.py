@@ -37,6 +37,7 @@ from mercato.postgres import Endpoint
 from mercato.services import broker, endpoints, postgres, process
 from mercato.settings import ROOT, Settings
 
+MERCATO = Path(sys.executable).with_name("mercato")
 COLUMNS = (
     "message_id text, type text, event text, user_id text, anonymous_id text, "
     "timestamp timestamptz, sent_at timestamptz, received_at timestamptz, context {json}, properties {json}, "
@@ -122,18 +123,26 @@ def main() -> None:
     finally:
         broker.stop(settings)
         postgres.stop(settings)
-    seconds = {
-        name: statistics.median(one[name] for one in rounds) for name in rounds[0] if name != "peak_mb"
-    }
-    peak = max(one["peak_mb"] for one in rounds)
+    peak, load_peak = (max(one.pop(name) for one in rounds) for name in ("peak_mb", "load_peak_mb"))
+    seconds = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
     rows = options.events
     ratios = {f"mercato / {name}": round(seconds[name] / seconds["mercato consume"], 3) for name in seconds}
     print(f"{rows:,} events, seconds (events a second), and ours as a ratio to it")
     for name, value in seconds.items():
         print(f"  {name:<34} {value:7.2f} s  {rows / value:10,.0f}/s  {ratios[f'mercato / {name}']:6.2f}")
-    print(f"  peak memory of mercato consume     {peak:7.0f} MB")
+    print(f"  peak memory of mercato consume     {peak:7.0f} MB, of mercato load {load_peak:.0f} MB")
     if options.json:
-        print(json.dumps({"events": rows, "seconds": seconds, "ratios": ratios, "peak_mb": peak}))
+        print(
+            json.dumps(
+                {
+                    "events": rows,
+                    "seconds": seconds,
+                    "ratios": ratios,
+                    "peak_mb": peak,
+                    "load_peak_mb": load_peak,
+                }
+            )
+        )
 
 
 @contextlib.contextmanager
@@ -172,8 +181,8 @@ def _measure(settings: Settings, count: int, endpoint: Endpoint) -> dict[str, fl
     name = endpoint.database
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory(dir=settings.home) as folder:
-        rows = Path(folder) / "rows.txt"
-        good = _send(settings, name, count, rows)
+        rows, file = Path(folder) / "rows.txt", Path(folder) / "events.ndjson"
+        good = _send(settings, name, count, rows, file)
         psql(endpoint, f"create table bare ({COLUMNS.format(json='jsonb')})")
         found["psql \\copy, bare table"] = psql(endpoint, f"\\copy bare from '{rows}'") * count / good
         psql(endpoint, "drop table bare")
@@ -187,10 +196,14 @@ def _measure(settings: Settings, count: int, endpoint: Endpoint) -> dict[str, fl
             / good
         )
         psql(endpoint, "drop table keyed")
+        with database(settings) as other:
+            command = [str(MERCATO), "load", str(file), "--json"]
+            _, found["load_peak_mb"], out = run(command, environment(settings, other, name))
+        found["mercato load, the same in a file"] = json.loads(out)["files"][0]["seconds"]
     psql(endpoint, f"create table unguarded ({COLUMNS.format(json='jsonb')})")
     found["our consumer, guarantees off"] = unguarded(settings, endpoint, name)
     psql(endpoint, "drop table unguarded")
-    command = [str(Path(sys.executable).with_name("mercato")), "consume", "--until-empty", "--json"]
+    command = [str(MERCATO), "consume", "--until-empty", "--json"]
     _, found["peak_mb"], out = run(command, environment(settings, endpoint, name))
     done = json.loads(out)
     assert done["received"] == count, done
@@ -250,8 +263,8 @@ def run(command: list[str], environment: dict[str, str]) -> tuple[float, float, 
         return time.monotonic() - began, peak / 2**20, out.read().decode()
 
 
-def _send(settings: Settings, topic: str, count: int, rows: Path) -> int:
-    """Produce the events, and write the good ones once each as COPY rows; returns how many those are."""
+def _send(settings: Settings, topic: str, count: int, rows: Path, lines: Path) -> int:
+    """Produce the events, write them as `lines`, the good ones once each as COPY `rows`; returns how many those are."""
     with Admin(endpoints.kafka(settings)) as admin:
         admin.ensure_topic(topic, 3)
     producer = Producer(
@@ -259,8 +272,9 @@ def _send(settings: Settings, topic: str, count: int, rows: Path) -> int:
     )
     seen: set[str] = set()
     now = datetime.now(UTC)
-    with rows.open("wb") as file:
+    with rows.open("wb") as file, lines.open("wb") as whole:
         for number, line in enumerate(events(count)):
+            whole.write(line + b"\n")
             while True:
                 try:
                     producer.produce(topic, line, key=str(number % 1000))

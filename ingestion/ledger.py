@@ -39,7 +39,8 @@ class Balance:
 
 
 def read_books(connection: Connection) -> Balance:
-    """Draw the balance of everything that was ever loaded here; `sent` counts what was received."""
+    """Draw the balance of everything that was ever loaded here; `sent` counts what was received, and what is left of
+    files whose load was broken off."""
     found = Balance()
     with (
         connection.transaction()
@@ -93,6 +94,9 @@ def read_books(connection: Connection) -> Balance:
         for table, rows in connection.execute(query("rows_without_ledger")).fetchall():
             if rows:
                 found.differences.append(f"{table}: {rows:,} rows are in no batch of the ledger")
+        (unread,) = connection.execute(query("files_in_flight")).fetchone() or (0,)
+        found.in_flight += unread
+        found.sent += unread
         found.by_reason = dict(connection.execute(query("quarantine_by_reason")).fetchall())
     return found
 

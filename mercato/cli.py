@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": "doctor",
     "generate": "generate",
     "consume": "consume",
+    "load": "load",
     "lag": "lag",
     "replay": "replay",
     "transform": "transform",

@@ -20,6 +20,14 @@ select %(source)s, %(source_uid)s, partition, first, first
 from unnest(%(partitions)s::integer[], %(starts)s::bigint[]) as new (partition, first)
 on conflict do nothing;
 
+-- name: lock_file
+-- Until the end of the transaction: two who come with one file under two names agree on one.
+select pg_advisory_xact_lock(hashtextextended(%(source_uid)s, 0));
+
+-- name: file_source
+-- The source under which a file of this content came first.
+select source from ops.positions where source_uid = %(source_uid)s and source like 'file:%%';
+
 -- name: move_positions
 -- Compare and set: a row whose position is not the expected one is not updated, and the caller rolls back.
 update ops.positions as p
@@ -143,6 +151,12 @@ from (
 ) as l
 full join ops.positions as p using (source, source_uid, partition)
 order by 1, 2, 3;
+
+-- name: files_in_flight
+-- Lines of files whose load was broken off.
+select coalesce(sum(end_position - next_position), 0)::bigint
+from ops.positions
+where source like 'file:%' and end_position > next_position;
 
 -- name: ledger_against_rows
 -- Batches whose rows are not those that the ledger booked.

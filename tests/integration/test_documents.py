@@ -40,7 +40,10 @@ COMPOSE_OPTIONS = {
     "--scale",
     "--follow",
     "--rm",
+    "--volume",
 }
+#: Files of events that a command names.
+EVENTS = re.compile(r"\.ndjson(\.gz|\.zst)?$")
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,13 @@ def _check_mercato(line: Line, folder: Path) -> None:
     assert words[0] in COMMANDS, line.where
     command = cli.get_command(click.Context(cli), words[0])
     assert command is not None
-    arguments = [str(folder) if word.startswith("backups/") else word.replace("…", "1") for word in words[1:]]
+    (events := folder / "events.ndjson").touch()
+    arguments = [
+        str(folder) if word.startswith("backups/")
+        else str(events) if words[0] == "load" and EVENTS.search(word)
+        else word.replace("…", "1")
+        for word in words[1:]
+    ]  # fmt: skip
     if arguments != ["--help"]:
         command.make_context(words[0], arguments)  # parses, doesn't run; wrong use is an exception
 
@@ -161,7 +170,7 @@ def _check_docker(line: Line, folder: Path) -> None:
         assert any(profile in one["profiles"] for one in project["services"].values()), line.where
         words = words[2:]
     action = words.pop(0)
-    assert action in ("up", "down", "ps", "exec", "logs", "build", "restart", "stop"), line.where
+    assert action in ("up", "down", "ps", "exec", "run", "logs", "build", "restart", "stop"), line.where
     inner = mercato_words(tuple(words)) is not None
     own = words[: words.index("mercato")] if inner else words
     options = {word.partition("=")[0] for word in own if word.startswith("--")}
