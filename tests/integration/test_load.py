@@ -109,23 +109,23 @@ def test_an_event_that_came_by_the_stream_is_a_duplicate_in_a_file(
 def test_a_load_that_is_killed_goes_on_at_its_line(
     mercato: Mercato, environment: dict[str, str], warehouse: Connection, tmp_path: Path
 ) -> None:
-    lines = [raw(event()) for _ in range(10_000)]
-    lines[1::1_000] = [b"not json"] * 10
+    lines = [raw(event()) for _ in range(20_000)]
+    lines[1::1_000] = [b"not json"] * 20
     path = write(tmp_path / "shop.ndjson.zst", lines)
     for _ in range(3):
         before = read_books(warehouse).received
-        small = environment | {"MERCATO_INGESTION__BATCH_ROWS": "100"}
+        small = environment | {"MERCATO_INGESTION__BATCH_ROWS": "20"}
         worker = subprocess.Popen([COMMAND, "load", str(path)], env=small, stderr=subprocess.DEVNULL)
         assert process.wait_until(lambda before=before: read_books(warehouse).received > before, seconds=60)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
     middle = read_books(warehouse)
-    assert 0 < middle.received < 10_000, "the kills came too late to prove anything"
-    assert (middle.sent, middle.residual) == (10_000, 0)  # the rest of the file is in flight
+    assert 0 < middle.received < 20_000, "the kills came too late to prove anything"
+    assert (middle.sent, middle.residual) == (20_000, 0)  # the rest of the file is in flight
     done = mercato("load", str(path))
     assert f"went on at line {middle.received + 1:,} of file:shop.ndjson.zst" in done.stderr
     found = read_books(warehouse)
-    assert (found.sent, found.loaded, found.duplicate, found.quarantined) == (10_000, 9_990, 0, 10)
+    assert (found.sent, found.loaded, found.duplicate, found.quarantined) == (20_000, 19_980, 0, 20)
     assert (found.in_flight, found.residual, found.differences) == (0, 0, [])
 
 
