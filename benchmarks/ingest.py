@@ -132,17 +132,8 @@ def main() -> None:
         print(f"  {name:<34} {value:7.2f} s  {rows / value:10,.0f}/s  {ratios[f'mercato / {name}']:6.2f}")
     print(f"  peak memory of mercato consume     {peak:7.0f} MB, of mercato load {load_peak:.0f} MB")
     if options.json:
-        print(
-            json.dumps(
-                {
-                    "events": rows,
-                    "seconds": seconds,
-                    "ratios": ratios,
-                    "peak_mb": peak,
-                    "load_peak_mb": load_peak,
-                }
-            )
-        )
+        memory = {"peak_mb": peak, "load_peak_mb": load_peak}
+        print(json.dumps({"events": rows, "seconds": seconds, "ratios": ratios, **memory}))
 
 
 @contextlib.contextmanager

@@ -154,9 +154,7 @@ order by 1, 2, 3;
 
 -- name: files_in_flight
 -- Lines of files whose load was broken off.
-select coalesce(sum(end_position - next_position), 0)::bigint
-from ops.positions
-where source like 'file:%' and end_position > next_position;
+select coalesce(sum(waiting), 0)::bigint from ops.lag where source like 'file:%';
 
 -- name: ledger_against_rows
 -- Batches whose rows are not those that the ledger booked.

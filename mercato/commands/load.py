@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ingestion import files
+from ingestion.files import EventFile, survey
 from ingestion.load import Place
 from ingestion.load import load as load_file
 from ingestion.warehouse import Written
@@ -41,26 +41,13 @@ def load(paths: tuple[Path, ...], name: str | None, as_json: bool) -> None:
       mercato generate --days 30 --to files --compress zst && mercato load events/events.ndjson.zst
     """
     settings = config.load()
-    endpoint = endpoints.warehouse(settings, role=LOADER)
-    console = Console(stderr=True, highlight=False)
     done, total = [], Written(0, 0, 0, 0)
     for path in paths:
         began = time.monotonic()
-        with _bar(console) as bar:
-            task = bar.add_task("reading", total=None)
-            file = files.survey(path)
-            loaded = Written(0, 0, 0, 0)
-
-            def on_batch(written: Written, bar: Progress = bar, task=task) -> None:  # type: ignore[no-untyped-def]
-                nonlocal loaded
-                loaded += written
-                bar.update(task, advance=written.received, description=str(loaded))
-
-            bar.update(task, description="loading", total=file.lines)
-            at = load_file(endpoint, file, name or path.name, settings.ingestion, on_batch)
+        file, at, loaded = _load(settings, path, name or path.name)
         seconds = round(time.monotonic() - began, 2)
-        total += loaded
         click.echo(f"load: {path}: {_words(file, at, loaded)} in {seconds} s", err=True)
+        total += loaded
         done.append(
             {"path": str(path), "source": at.source, "source_uid": file.uid, "lines": file.lines,
              "from_line": at.line, **dataclasses.asdict(loaded), "seconds": seconds}
@@ -70,16 +57,30 @@ def load(paths: tuple[Path, ...], name: str | None, as_json: bool) -> None:
         sys.stdout.write("\n")
 
 
-def _words(file: files.EventFile, at: Place, loaded: Written) -> str:
+def _load(settings: config.Settings, path: Path, name: str) -> tuple[EventFile, Place, Written]:
+    loaded = Written(0, 0, 0, 0)
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("load"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console,
+        disable=not console.is_terminal, transient=True,
+    )  # fmt: skip
+    task = bar.add_task("reading", total=None)
+
+    def on_batch(written: Written) -> None:
+        nonlocal loaded
+        loaded += written
+        bar.update(task, advance=written.received, description=str(loaded))
+
+    with bar:
+        file = survey(path)
+        bar.update(task, total=file.lines)
+        at = load_file(endpoints.warehouse(settings, role=LOADER), file, name, settings.ingestion, on_batch)
+    return file, at, loaded
+
+
+def _words(file: EventFile, at: Place, loaded: Written) -> str:
     if at.line == 1:
         return str(loaded)
     if at.line > file.lines:
         return f"loaded before, as {at.source}: nothing new"
     return f"went on at line {at.line:,} of {at.source}: {loaded}"
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("load"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-        console=console, disable=not console.is_terminal, transient=True,
-    )  # fmt: skip
